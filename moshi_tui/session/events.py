@@ -1,0 +1,100 @@
+"""What the engine tells its listener.
+
+Frozen values, handed over by a call on whichever thread it happened on: the listener must be quick
+and thread-safe (the screen posts a message, `--headless` puts it on a queue).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from moshi_tui.errors import MoshiTuiError
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """What is running, for the title line and the log."""
+
+    model: str
+    """e.g. "moshiko", "demo", or a repo's or folder's name."""
+    quant: str
+    """"q4", "q8", "bf16", "f32"."""
+    device: str
+    """What MLX computes on, e.g. "Apple M3 Max", "CPU"."""
+    codec: str
+    """"rustymimi" or "pocket"."""
+    microphone: str
+    speaker: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Loading:
+    """One stage of loading has begun or gone on. Stages come in the order of `STAGES`."""
+
+    STAGES = ("files", "weights", "codec", "warm-up", "sound")
+
+    stage: str
+    """One of STAGES."""
+    detail: str
+    """In words: a file's name, "step 2 of 3"."""
+    fraction: float | None = None
+    """0 to 1 of this stage, None while unknown."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Loading is over: from here on frames flow."""
+
+    info: SessionInfo
+
+
+@dataclass(frozen=True)
+class TextPiece:
+    """Text that the model speaks. Joined in order, the pieces are its transcript (a piece may
+    start with the space that separates it from the one before)."""
+
+    frame: int
+    token: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Muted:
+    """The microphone was muted or unmuted: the model hears silence while muted."""
+
+    frame: int
+    muted: bool
+
+
+@dataclass(frozen=True)
+class WasReset:
+    """Model, codecs and queues have forgotten the talk so far."""
+
+    frame: int
+
+
+@dataclass(frozen=True)
+class InputEnded:
+    """The file that stands for the microphone is over; the model hears silence from here on."""
+
+    frame: int
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to know; the talk goes on."""
+
+    title: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A thread has ended with an error: the engine is stopping."""
+
+    error: MoshiTuiError
+
+
+Event = Loading | Ready | TextPiece | Muted | WasReset | InputEnded | Notice | Failed
