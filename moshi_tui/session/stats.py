@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Level:
-    """Loudness of the last moment of one side, in dBFS (0 = full scale; -inf = digital silence)."""
-
-    rms_db: float = float("-inf")
-    peak_db: float = float("-inf")
-    clipped: bool = False
+from moshi_tui.audio.levels import Level
 
 
 @dataclass(frozen=True)
@@ -25,7 +18,7 @@ class Stats:
     lag_ms: float | None = None
     """From the end of a frame at the microphone to the start of its answer at the speaker."""
     step_ms: float | None = None
-    """The model's last step, median of the last 25."""
+    """The model's step, median of the last 25."""
     encode_ms: float | None = None
     decode_ms: float | None = None
     backlog_frames: float = 0.0
