@@ -82,6 +82,14 @@ class InputEnded:
 
 
 @dataclass(frozen=True)
+class Finished:
+    """A file was answered to its end (`moshi-tui run`): the engine has stopped."""
+
+    frames: int
+    """Frames that the model has stepped."""
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something to know; the talk goes on."""
 
@@ -97,4 +105,4 @@ class Failed:
     error: MoshiTuiError
 
 
-Event = Loading | Ready | TextPiece | Muted | WasReset | InputEnded | Notice | Failed
+Event = Loading | Ready | TextPiece | Muted | WasReset | InputEnded | Finished | Notice | Failed

@@ -1,0 +1,62 @@
+"""The demo checkpoint: Moshi in small, with random weights, in Kyutai's file formats.
+
+Made from a fixed seed on first use and kept in the cache, so that `--demo` needs no download. It knows
+nothing: it speaks notes and babbles words. What it shows is the program.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from moshi_tui import paths
+from moshi_tui.demo.lm import DEMO_CONFIG, write_lm
+from moshi_tui.demo.mimi import POCKET, write_mimi
+from moshi_tui.demo.tokenizer import write_tokenizer
+from moshi_tui.errors import MoshiTuiError
+
+VERSION = 1
+"""To be raised when the files change: an older cache is left alone then."""
+
+SEED = 20_260
+
+NAMES = {
+    "moshi_name": "model.safetensors",
+    "mimi_name": "mimi-pocket.safetensors",
+    "tokenizer_name": "tokenizer_spm_demo.model",
+}
+"""The keys by which Kyutai's configs name the files."""
+
+
+def demo_folder() -> Path:
+    """The folder with the demo's files, made now (a few seconds) if it is not there.
+
+    Appears complete or not at all, also when two programs make it at once. Raises MoshiTuiError if
+    the cache can't be written.
+    """
+    folder = paths.cache_dir() / f"demo-{VERSION}"
+    if not folder.is_dir():
+        try:
+            _make(folder)
+        except OSError as error:
+            raise MoshiTuiError(
+                "Cannot make the demo checkpoint",
+                f"{folder}: {error.strerror or error}",
+                "It needs about 60 MB there; XDG_CACHE_HOME chooses another place on Linux.",
+            ) from error
+    return folder
+
+
+def _make(folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="demo-", suffix=".part") as name:
+        part = Path(name) / "files"
+        part.mkdir()
+        (part / "config.json").write_text(json.dumps(DEMO_CONFIG | NAMES, indent=1))
+        write_lm(part / NAMES["moshi_name"], SEED)
+        write_mimi(part / NAMES["mimi_name"], POCKET, SEED)
+        write_tokenizer(part / NAMES["tokenizer_name"], vocab_size=DEMO_CONFIG["text_card"])
+        if not folder.is_dir():
+            shutil.move(part, folder)

@@ -1,0 +1,229 @@
+"""The engine: one talk with Moshi, from microphone to speaker. The one page to read.
+
+One frame is 80 ms. Its way, and where each step is written:
+
+ 1. The microphone's callback copies samples into a ring.          audio/streams.py, audio/ring.py
+ 2. A frame is taken from the ring, at 24 kHz.                     endpoints.py      encode thread
+ 3. Muted? Then the model hears silence.                           stages.py         encode thread
+ 4. The codec makes codes of it.                                   codec/            encode thread
+ 5. The model steps: text token and audio codes.                   model/generate.py inference thread
+ 6. The token becomes a piece of text, with its frame's number.    stages.py         inference thread
+ 7. The second codec makes sound of the codes.                     codec/            decode thread
+ 8. The sound goes into the speaker's ring; its callback plays it. endpoints.py      decode thread
+ 9. The listener hears of everything that happens (events.py).     on whichever thread it happens
+10. Whoever wants numbers asks for `stats`.                        on the asker's thread
+
+Between the threads are bounded queues. When the model is too slow, the queues fill, then the
+microphone's ring does, which drops its oldest sound and counts it.
+
+The inference thread owns all of MLX: it loads, seeds, warms up, steps and cleans up. It also starts
+and ends the other two. Whatever goes wrong on a thread becomes one `Failed` event, and the engine
+stops by itself; `stop` ends it from outside.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from moshi_tui import paths
+from moshi_tui.config import Settings
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import FRAME_SECONDS
+from moshi_tui.model import device
+from moshi_tui.session.checkpoint import Cancelled
+from moshi_tui.session.endpoints import FrameSink, FrameSource
+from moshi_tui.session.events import Event, Failed, Finished, Loading, Ready, SessionInfo
+from moshi_tui.session.loading import Parts, Stopped, load_parts
+from moshi_tui.session.stages import (
+    DecodeStage,
+    EncodeStage,
+    Heard,
+    InferenceStage,
+    Pipe,
+    Said,
+    Shared,
+)
+from moshi_tui.session.stats import Stats
+
+log = logging.getLogger(__name__)
+
+OpenEnds = Callable[[Callable[[Event], None]], tuple[FrameSource, FrameSink]]
+"""Makes the two ends of the talk, not started yet; may tell notices. Raises MoshiTuiError."""
+
+
+class Engine:
+    """One talk. `start`, then events; `stop` when it is enough.
+
+    Args:
+        settings: what to load and how to sample.
+        listener: called with every event, on the thread where it happens; must be quick.
+        open_ends: the sound (`session.ends.live_ends` for a microphone and a speaker).
+        clock: seconds; injected by tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        listener: Callable[[Event], None],
+        open_ends: OpenEnds,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._open_ends = open_ends
+        self._shared = Shared(listener, clock)
+        self._context_size = 0
+        self._source: FrameSource | None = None
+        self._sink: FrameSink | None = None
+        self._heard: Pipe[Heard] = Pipe(self._shared.stop)
+        self._said: Pipe[Said] = Pipe(self._shared.stop)
+        self._failed = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._main = threading.Thread(
+            target=lambda: self._guard("inference", self._inference), name="inference", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to load, and to talk once that is done. Returns at once."""
+        self._main.start()
+
+    def stop(self, timeout: float) -> bool:
+        """End all threads; may be called again, and before `start`.
+
+        Returns whether they ended within `timeout` seconds. A model step can't be interrupted: if it
+        takes longer than that, the threads go on, and the process should end with `os._exit` (MLX
+        aborts a process that exits while one of its threads works).
+        """
+        self._shared.stop.set()
+        return self.join(timeout)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until the talk is over; returns whether it is."""
+        if self._main.ident is not None:
+            self._main.join(timeout)
+        return not self._main.is_alive()
+
+    def set_muted(self, muted: bool) -> None:
+        """Let the model hear silence instead of the microphone, from the next frame on."""
+        self._shared.muted = muted
+
+    def reset(self) -> None:
+        """Let model, codecs and queues forget the talk; `WasReset` follows. From one thread only."""
+        self._shared.epoch += 1
+
+    @property
+    def stats(self) -> Stats:
+        """The numbers of now. From any thread."""
+        shared, source, sink = self._shared, self._source, self._sink
+        if source is None or sink is None:
+            return Stats(muted=shared.muted)
+        elapsed = 0.0 if shared.started_at is None else shared.clock() - shared.started_at
+        return Stats(
+            frames=shared.frames,
+            elapsed_s=elapsed,
+            lag_ms=shared.lag.median_ms,
+            step_ms=shared.step.median_ms,
+            encode_ms=shared.encode.median_ms,
+            decode_ms=shared.decode.median_ms,
+            backlog_frames=len(self._heard) + source.waiting_s() / FRAME_SECONDS,
+            dropped_input_ms=source.dropped_s() * 1000,
+            dropped_output_ms=sink.dropped_s() * 1000,
+            underruns=sink.underruns(),
+            context_frames=shared.context_used,
+            context_size=self._context_size,
+            memory_bytes=shared.memory,
+            user=source.level(),
+            moshi=sink.level(),
+            muted=shared.muted,
+        )
+
+    # The threads.
+
+    def _guard(self, name: str, body: Callable[[], None]) -> None:
+        """The one outer `try` of a thread."""
+        try:
+            body()
+        except (Stopped, Cancelled):
+            log.info("%s thread: stopped while loading", name)
+        except MoshiTuiError as error:
+            log.exception("%s thread", name)
+            self._fail(error)
+        except Exception as error:
+            log.exception("%s thread", name)
+            self._fail(
+                MoshiTuiError(
+                    f"Internal error in the {name} thread",
+                    f"{type(error).__name__}: {error}",
+                    f"The log says more: {paths.log_file()}",
+                )
+            )
+
+    def _fail(self, error: MoshiTuiError) -> None:
+        """Tell the first failure and stop; those of other threads that follow from it are logged."""
+        if self._failed.acquire(blocking=False):
+            self._shared.emit(Failed(error))
+        self._shared.stop.set()
+
+    def _inference(self) -> None:
+        try:
+            self._talk(load_parts(self._settings, self._shared.emit, self._shared.stop.is_set))
+        finally:
+            self._close()
+            device.release()
+
+    def _talk(self, parts: Parts) -> None:
+        """Open the sound, run the three stages until the stream ends or the engine stops."""
+        shared, config = self._shared, parts.generator.config
+        self._context_size = config.context
+        shared.emit(Loading("sound", "Opening microphone and speaker"))
+        source, sink = self._open_ends(shared.emit)
+        self._source, self._sink = source, sink
+        # Files that end have their answer a few frames later than the last frame was heard.
+        tail = config.max_delay - 1
+        encode = EncodeStage(
+            shared, source, parts.encoder, self._heard, n_user=config.n_user, tail=tail
+        )
+        inference = InferenceStage(
+            shared, parts.generator, parts.text, self._heard, self._said, device.active_memory
+        )
+        decode = DecodeStage(shared, parts.decoder, self._said, sink)
+        sink.start()
+        source.start()
+        shared.emit(Ready(self._info(parts, source, sink)))
+        for name, stage in (("encode", encode), ("decode", decode)):
+            thread = threading.Thread(
+                target=self._guard, args=(name, stage.run), name=name, daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+        inference.run()
+        for thread in self._threads:
+            thread.join()
+        if not shared.stop.is_set():
+            self._close(drain=True)
+            shared.emit(Finished(shared.frames))
+
+    def _close(self, *, drain: bool = False) -> None:
+        self._shared.stop.set()
+        for thread in self._threads:
+            thread.join()
+        if self._source is not None:
+            self._source.close()
+        if self._sink is not None:
+            self._sink.close(drain=drain)
+
+    def _info(self, parts: Parts, source: FrameSource, sink: FrameSink) -> SessionInfo:
+        info = SessionInfo(
+            model=parts.files.label,
+            quant=parts.generator.model.quantisation,
+            device=parts.device,
+            codec=parts.encoder.name,
+            microphone=source.name,
+            speaker=sink.name,
+            seed=parts.generator.seed,
+        )
+        log.info("ready: %s", info)
+        return info

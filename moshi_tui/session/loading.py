@@ -1,0 +1,147 @@
+"""Everything that happens before the first frame, on the inference thread, with progress."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from moshi_tui.codec import Codec
+from moshi_tui.codec import load as load_codec
+from moshi_tui.config import CheckpointOptions, SamplingOptions, Settings
+from moshi_tui.demo.checkpoint import demo_folder
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.model import Generator, Lm
+from moshi_tui.model import load as load_model
+from moshi_tui.model.config import LmConfig
+from moshi_tui.model.device import device_name, is_cpu
+from moshi_tui.model.tokenizer import TextStream, TextTokenizer
+from moshi_tui.session.checkpoint import CheckpointFiles, Progress, resolve
+from moshi_tui.session.events import Loading
+
+log = logging.getLogger(__name__)
+
+WARM_UP_STEPS = 3
+"""Steps after which all kernels are built and all caches allocated (one is enough on the CPU,
+which builds none and where a step of a large model takes seconds)."""
+
+
+class Stopped(Exception):
+    """The person has left while something was loading."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a talk is made of, but for the sound."""
+
+    files: CheckpointFiles
+    generator: Generator
+    text: TextStream
+    encoder: Codec
+    decoder: Codec
+    device: str
+
+
+def load_parts(
+    settings: Settings, tell: Callable[[Loading], None], stopping: Callable[[], bool]
+) -> Parts:
+    """Files, weights, codecs, warm-up. To be called on the inference thread.
+
+    Args:
+        tell: gets the progress.
+        stopping: asked at every step; once true, Stopped is raised.
+
+    Raises MoshiTuiError.
+    """
+
+    def say(stage: str, detail: str, fraction: float | None = None) -> None:
+        if stopping():
+            raise Stopped
+        tell(Loading(stage, detail, fraction))
+
+    say("files", "Looking for the checkpoint")
+    files = _files(settings.checkpoint, say, stopping)
+    say("weights", files.moshi.name, 0.0)
+    model = load_model(
+        files,
+        quant=files.quantize,
+        progress=lambda done, total: say("weights", files.moshi.name, done / max(1, total)),
+    )
+    log.info("model %s %s on %s", files.moshi, model.quantisation, device_name())
+    config = model.config
+    say("codec", files.mimi.name)
+    tokenizer = _tokenizer(files, config)
+    encoder = load_codec(files.mimi, config.n_user)
+    say("codec", files.mimi.name, 0.5)
+    decoder = load_codec(files.mimi, config.dep_q)
+    _check_codec(files, config, encoder)
+    say("warm-up", "First step: MLX may have to build its kernels", 0.0)
+    generator = _generator(model, settings.sampling)
+    steps = 1 if is_cpu() else WARM_UP_STEPS
+    for done in range(steps):
+        generator.step(np.zeros(config.n_user, dtype=np.int64))
+        say("warm-up", f"step {done + 1} of {steps}", (done + 1) / steps)
+    generator.reset()
+    text = TextStream(tokenizer, silent=(0, config.existing_text_padding_id))
+    return Parts(files, generator, text, encoder, decoder, device_name())
+
+
+def _files(
+    options: CheckpointOptions,
+    say: Callable[[str, str, float | None], None],
+    stopping: Callable[[], bool],
+) -> CheckpointFiles:
+    def on_progress(progress: Progress) -> None:
+        total = progress.overall_total
+        fraction = progress.overall_done / total if total else None
+        say("files", f"{progress.file} ({_gigabytes(progress.overall_done, total)})", fraction)
+
+    if not options.demo:
+        return resolve(options, progress=on_progress, cancelled=stopping)
+    say("files", "Making the demo checkpoint", None)
+    return replace(resolve(CheckpointOptions(model_dir=demo_folder())), label="demo")
+
+
+def _gigabytes(done: int, total: int | None) -> str:
+    of = "" if total is None else f" of {total / 1e9:.2f}"
+    return f"{done / 1e9:.2f}{of} GB"
+
+
+def _tokenizer(files: CheckpointFiles, config: LmConfig) -> TextTokenizer:
+    tokenizer = TextTokenizer(files.tokenizer)
+    if tokenizer.vocab_size != config.text_card:
+        raise MoshiTuiError(
+            "Tokenizer does not belong to the model",
+            f"{files.tokenizer} has {tokenizer.vocab_size} pieces, the model {config.text_card}",
+            "Name the right one with --tokenizer.",
+        )
+    return tokenizer
+
+
+def _check_codec(files: CheckpointFiles, config: LmConfig, codec: Codec) -> None:
+    if codec.cardinality != config.card:
+        raise MoshiTuiError(
+            "Codec does not belong to the model",
+            f"{files.mimi} has codebooks of {codec.cardinality}, the model expects {config.card}",
+            "Name the right one with --mimi-weight.",
+        )
+
+
+def _generator(model: Lm, chosen: SamplingOptions) -> Generator:
+    """What the person chose, else what the checkpoint suggests, else the demo's values."""
+    suggested = model.config.lm_gen_config
+
+    def pick(value: float | None, key: str, default: float) -> float:
+        return value if value is not None else suggested.get(key, default)
+
+    return Generator(
+        model,
+        text_temperature=pick(chosen.text_temperature, "temp_text", 0.7),
+        text_top_k=int(pick(chosen.text_top_k, "top_k_text", 25)),
+        audio_temperature=pick(chosen.audio_temperature, "temp", 0.8),
+        audio_top_k=int(pick(chosen.audio_top_k, "top_k", 250)),
+        seed=chosen.seed,
+        conditions=dict(chosen.conditions),
+    )

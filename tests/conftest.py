@@ -1,0 +1,22 @@
+"""For all tests: nothing of the person's own, and one BLAS thread (as `cli.main` sets it)."""
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory, monkeypatch):
+    """No test sees or changes the caches, logs or tokens of whoever runs it."""
+    home = _shared_home(tmp_path_factory)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("CACHE", "CONFIG", "DATA", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+
+
+def _shared_home(tmp_path_factory) -> Path:
+    return tmp_path_factory.getbasetemp() / "home"
