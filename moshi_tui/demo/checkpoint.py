@@ -7,6 +7,7 @@ nothing: it speaks notes and babbles words. What it shows is the program.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,8 +15,9 @@ from pathlib import Path
 from moshi_tui import paths
 from moshi_tui.demo.lm import DEMO_CONFIG, write_lm
 from moshi_tui.demo.mimi import POCKET, write_mimi
-from moshi_tui.demo.tokenizer import write_tokenizer
+from moshi_tui.demo.tokenizer import small_talk, write_tokenizer
 from moshi_tui.errors import MoshiTuiError
+from moshi_tui.model.tokenizer import TextTokenizer
 
 VERSION = 1
 """To be raised when the files change: an older cache is left alone then."""
@@ -55,8 +57,16 @@ def _make(folder: Path) -> None:
         part = Path(name) / "files"
         part.mkdir()
         (part / "config.json").write_text(json.dumps(DEMO_CONFIG | NAMES, indent=1))
-        write_lm(part / NAMES["moshi_name"], SEED)
+        tokenizer = part / NAMES["tokenizer_name"]
+        write_tokenizer(tokenizer, vocab_size=DEMO_CONFIG["text_card"])
+        write_lm(part / NAMES["moshi_name"], SEED, _words(TextTokenizer(tokenizer)))
         write_mimi(part / NAMES["mimi_name"], POCKET, SEED)
-        write_tokenizer(part / NAMES["tokenizer_name"], vocab_size=DEMO_CONFIG["text_card"])
         if not folder.is_dir():
             shutil.move(part, folder)
+
+
+def _words(vocabulary: TextTokenizer) -> list[int]:
+    """The pieces that are whole words of the sentences that the vocabulary was made from."""
+    known = set(re.findall(r"[\w']+", " ".join(small_talk(400))))
+    pieces = {token: vocabulary.piece(token) for token in range(vocabulary.vocab_size)}
+    return [token for token, piece in pieces.items() if piece[:1] == "▁" and piece[1:] in known]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +37,17 @@ DEMO_CONFIG: dict[str, Any] = {
     "delays": [0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1],
 }
 
-_SPECIAL = 260
-"""Pieces that are not words: 4 special ones and 256 bytes."""
-
-PAUSE = 60.0
+PAUSE = 20.0
 """How strongly the model leans to saying nothing; chosen so that about a quarter of the frames
 bring a piece of text, as in speech."""
 
 
-def write_lm(path: Path, seed: int) -> None:
-    """Write the checkpoint; the same tensors for the same seed."""
+def write_lm(path: Path, seed: int, words: Collection[int]) -> None:
+    """Write the checkpoint; the same tensors for the same seed and words.
+
+    Args:
+        words: the text tokens that it may say.
+    """
     config = LmConfig.from_dict(DEMO_CONFIG)
     hidden = gating_hidden(config.dim, config.dim_feedforward, torch_naming=False)
     dep_hidden = gating_hidden(
@@ -56,7 +58,7 @@ def write_lm(path: Path, seed: int) -> None:
         name: _random(value.shape, rng)
         for name, value in tree_flatten(Lm(config, hidden, dep_hidden).parameters())
     }
-    _lean_to_pauses(tensors, config.existing_text_padding_id)
+    _choose_words(tensors, words, config.existing_text_padding_id)
     arrays = {name: mx.array(value).astype(mx.bfloat16) for name, value in tensors.items()}
     mx.save_safetensors(str(path), arrays)
 
@@ -68,12 +70,14 @@ def _random(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray[Any,
     return (rng.standard_normal(shape) * scale).astype(np.float32)
 
 
-def _lean_to_pauses(tensors: dict[str, np.ndarray[Any, Any]], padding: int) -> None:
-    """Put one direction into every text embedding; the padding's row looks for it, those of bytes
-    look away."""
+def _choose_words(
+    tensors: dict[str, np.ndarray[Any, Any]], words: Collection[int], padding: int
+) -> None:
+    """Put one direction into every text embedding; the padding's row looks for it, those of all
+    tokens but `words` look away."""
     direction = np.ones(tensors["text_emb.weight"].shape[1], np.float32)
-    tensors["text_emb.weight"] += 0.08 * direction
-    wanted = np.zeros((len(tensors["text_linear.weight"]), 1), np.float32)
-    wanted[:_SPECIAL] = -PAUSE
+    tensors["text_emb.weight"] += 0.15 * direction
+    wanted = np.full((len(tensors["text_linear.weight"]), 1), -PAUSE, np.float32)
+    wanted[list(words)] = 0.0
     wanted[padding] = PAUSE
     tensors["text_linear.weight"] += wanted / direction.size * direction

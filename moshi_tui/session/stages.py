@@ -150,6 +150,7 @@ class EncodeStage:
 
     def run(self) -> None:
         """Until the session stops or the source ends; then `tail` frames of silence and the end."""
+        self._source.discard()  # what came while the threads were starting would stay as lag
         while not self._shared.stop.is_set():
             frame = self._source.read(self._shared.stop)
             self._notice_reset()
