@@ -1,0 +1,199 @@
+"""A person at a terminal, as far as a machine can be one: speech into a real PortAudio microphone, keys
+through tmux, and an ear at the speaker."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from moshi_tui.frames import FRAME_SECONDS
+from moshi_tui.model.tokenizer import TextTokenizer
+from tests.pulse import pulse  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.pulse
+
+ROOT = Path(__file__).parents[1]
+SENTENCE = "Hello Moshi. How are you today? I would like to talk with you about music and the sea."
+
+
+class Terminal:
+    """A shell in tmux."""
+
+    def __init__(self, env, columns=120, rows=60):
+        if shutil.which("tmux") is None:
+            pytest.skip("tmux is not installed (apt: tmux)")
+        self._env = env
+        self._socket = f"moshi-tui-{os.getpid()}"
+        shell = "env PS1='$ ' bash --norc --noprofile"
+        self._tmux("new-session", "-d", "-x", str(columns), "-y", str(rows), shell)
+
+    def _tmux(self, *args):
+        command = ["tmux", "-L", self._socket, "-f", "/dev/null", *args]
+        done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def type(self, text):
+        self._tmux("send-keys", "-l", text)
+        self._tmux("send-keys", "Enter")
+
+    def press(self, key):
+        self._tmux("send-keys", key)
+
+    def screen(self):
+        return self._tmux("capture-pane", "-p")
+
+    def in_alternate_screen(self):
+        return self._tmux("display-message", "-p", "#{alternate_on}").strip() == "1"
+
+    def wait_for(self, pattern, seconds=60.0):
+        """Until the screen shows `pattern`; returns after how many seconds."""
+        start = time.monotonic()
+        while time.monotonic() - start < seconds:
+            if re.search(pattern, self.screen()):
+                return time.monotonic() - start
+            time.sleep(0.05)
+        raise AssertionError(f"{pattern!r} did not appear:\n{self.screen()}")
+
+    def close(self):
+        self._tmux("kill-server")
+
+
+@pytest.fixture
+def terminal(pulse, tmp_path):  # noqa: F811
+    env = pulse.env | {
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "PYTHONPATH": str(ROOT),
+        "TERM": "xterm-256color",
+        "LANG": "C.UTF-8",
+    }
+    terminal = Terminal(env)
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def speech(tmp_path):
+    path = tmp_path / "speech.wav"
+    if shutil.which("flite"):
+        subprocess.run(["flite", "-voice", "slt", "-t", SENTENCE, "-o", str(path)], check=True)
+    elif shutil.which("espeak-ng"):
+        subprocess.run(["espeak-ng", "-w", str(path), SENTENCE], check=True)
+    else:
+        pytest.skip("no program for speech (apt: flite or espeak-ng)")
+    return path
+
+
+def command(*options):
+    return shlex.join([sys.executable, "-m", "moshi_tui", *options])
+
+
+def moshi_lines(screen):
+    """The words of Moshi in the conversation panel, without times, names and line breaks."""
+    words, speaker = [], ""
+    for line in screen.splitlines():
+        match = re.match(r"│ (?:\d\d:\d\d (\S+) *)?(.*?)\s*▐?│", line)
+        if match is None:
+            continue
+        speaker = match[1] or speaker
+        if speaker == "Moshi":
+            words.append(match[2])
+    return "".join("".join(words).replace("▌", "").split())
+
+
+def logged(tmp_path):
+    log = (tmp_path / "state" / "moshi-tui" / "log" / "moshi-tui.log").read_text()
+    pieces = re.findall(r"frame (\d+) text token (-?\d+) (.*)", log)
+    return log, [(int(frame), int(token)) for frame, token, _ in pieces]
+
+
+def test_a_talk(terminal, pulse, speech, tmp_path):  # noqa: F811
+    terminal.type(f"cd {tmp_path}; stty -a > before; echo this was here before")
+    terminal.type(command("--demo", "--seed", "4") + '; echo "status=$?"; stty -a > after')
+    terminal.wait_for("Levels")
+    heard = tmp_path / "heard.wav"
+    started = time.monotonic()
+    with pulse.record(heard):
+        voice = pulse.play(speech)
+        terminal.wait_for(r"You +[█▏▎▍▌▋▊▉]+")
+        assert voice.wait(30) == 0
+        terminal.wait_for(r"\d\d:\d\d Moshi ")
+        terminal.press("m")
+        terminal.wait_for(r"You +muted")
+        terminal.wait_for(r"· +Muted")
+        terminal.press("m")
+        terminal.wait_for(r"· +Unmuted")
+        terminal.press("r")
+        terminal.wait_for(r"· +Reset")
+        time.sleep(2)
+        seconds = time.monotonic() - started
+        assert terminal.in_alternate_screen()
+        shown = moshi_lines(terminal.screen())
+        at = len(logged(tmp_path)[1])
+        terminal.press("q")
+        assert terminal.wait_for(r"status=\d") < 3
+    assert "status=0" in terminal.screen()
+    assert not terminal.in_alternate_screen()
+    terminal.wait_for(r"status=0\n\$")
+    assert "\nthis was here before" in terminal.screen()
+    assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
+
+    # The transcript is what the tokens say: read once more from the log, by sentencepiece itself.
+    log, tokens = logged(tmp_path)
+    config = json.loads(next(tmp_path.glob("cache/moshi-tui/demo-*/config.json")).read_text())
+    vocabulary = TextTokenizer(
+        next(tmp_path.glob("cache/moshi-tui/demo-*")) / config["tokenizer_name"]
+    )
+    expected = "".join(vocabulary.piece(token).replace("▁", "") for _, token in tokens if token >= 0)
+    assert shown
+    assert expected.startswith(shown)
+    assert len(tokens) - at < 25
+    assert "Traceback" not in log
+
+    sound, rate = soundfile.read(heard)
+    check_sound(sound, rate, seconds)
+
+
+def check_sound(sound, rate, seconds):
+    """Not silent, not clipped, and about as long as the talk was."""
+    blocks = sound[: len(sound) // (rate // 10) * (rate // 10)].reshape(-1, rate // 10)
+    loudness = 20 * np.log10(np.sqrt(np.mean(blocks**2, axis=1)) + 1e-9)
+    assert np.abs(sound).max() < 0.99
+    assert np.median(loudness) > -45
+    playing = (loudness > -60).sum() * 0.1
+    assert abs(playing - seconds) < 1.5
+
+
+def test_headless(pulse, speech, tmp_path):  # noqa: F811
+    env = pulse.env | {
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "PYTHONPATH": str(ROOT),
+    }
+    heard = tmp_path / "heard.wav"
+    with pulse.record(heard):
+        voice = pulse.play(speech)
+        done = subprocess.run(
+            [sys.executable, "-m", "moshi_tui", "--demo", "--headless", "--seconds", "8", "--seed=4"],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        voice.wait(30)
+    assert done.returncode == 0, done.stderr
+    _, tokens = logged(tmp_path)
+    assert tokens
+    assert done.stdout.strip()
+    assert tokens[-1][0] * FRAME_SECONDS < 9
+    sound, _ = soundfile.read(heard)
+    assert 0.01 < np.abs(sound).max() < 0.99
