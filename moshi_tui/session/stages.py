@@ -153,8 +153,9 @@ class EncodeStage:
         self._source.discard()  # what came while the threads were starting would stay as lag
         while not self._shared.stop.is_set():
             frame = self._source.read(self._shared.stop)
-            self._notice_reset()
-            if frame is not None:
+            if self._epoch != self._shared.epoch:
+                self._reset()  # the frame in hand is from before it
+            elif frame is not None:
                 self._pass_on(frame.pcm, frame.captured_at)
             elif self._source.ended:
                 for _ in range(self._tail):
@@ -170,11 +171,10 @@ class EncodeStage:
         self._frame += 1
         self._out.put(heard)
 
-    def _notice_reset(self) -> None:
-        if self._epoch != self._shared.epoch:
-            self._epoch = self._shared.epoch
-            self._source.discard()
-            self._codec.reset()
+    def _reset(self) -> None:
+        self._epoch = self._shared.epoch
+        self._source.discard()
+        self._codec.reset()
 
     def _tell_changes(self) -> None:
         if self._muted != self._shared.muted:

@@ -1,0 +1,178 @@
+"""A codec and a model that give back what they get, and a microphone and a speaker under control."""
+
+import threading
+import time
+from collections import deque
+from types import SimpleNamespace
+
+import numpy as np
+
+from moshi_tui.audio.levels import Level
+from moshi_tui.frames import FRAME_SAMPLES
+from moshi_tui.model.generate import Step
+from moshi_tui.session.endpoints import Frame
+from moshi_tui.session.loading import Parts
+
+CARD = 100_000
+
+
+class Memory:
+    """What the pair of codecs shares: the sound behind every code."""
+
+    def __init__(self):
+        self.sounds = []
+
+
+class StoringCodec:
+    """Encoding stores the frame under the next number, decoding finds it again."""
+
+    name = "storing"
+    n_q = 8
+    cardinality = CARD
+
+    def __init__(self, memory):
+        self.memory = memory
+        self.resets = 0
+
+    def encode(self, pcm):
+        self.memory.sounds.append(np.array(pcm))
+        return np.full((8, 1), len(self.memory.sounds) - 1, dtype=np.uint32)
+
+    def decode(self, codes):
+        assert codes.shape == (8, 1)
+        return self.memory.sounds[int(codes[0, 0])]
+
+    def reset(self):
+        self.resets += 1
+
+
+class EchoGenerator:
+    """Says what it hears, `delay - 1` steps later, and the number of the step as its text."""
+
+    def __init__(self, delay=1, step_seconds=0.0):
+        self.config = SimpleNamespace(n_user=8, dep_q=8, max_delay=delay, context=100, card=CARD)
+        self.model = SimpleNamespace(quantisation="f32")
+        self.seed = 1
+        self.resets = 0
+        self.context_used = 0
+        self._step_seconds = step_seconds
+        self._late = deque()
+
+    def step(self, codes):
+        time.sleep(self._step_seconds)
+        self.context_used += 1
+        self._late.append(np.array(codes))
+        ready = len(self._late) >= self.config.max_delay
+        return Step(self.context_used, self._late.popleft() if ready else None)
+
+    def reset(self):
+        self.resets += 1
+        self.context_used = 0
+        self._late.clear()
+
+
+class NumberText:
+    """The token itself, as text."""
+
+    def __init__(self):
+        self.resets = 0
+
+    def push(self, token):
+        return f" {token}"
+
+    def flush(self):
+        return ""
+
+    def reset(self):
+        self.resets += 1
+
+
+def parts(**generator):
+    memory = Memory()
+    return Parts(
+        files=SimpleNamespace(label="echo"),
+        generator=EchoGenerator(**generator),
+        text=NumberText(),
+        encoder=StoringCodec(memory),
+        decoder=StoringCodec(memory),
+        device="CPU",
+    )
+
+
+class HandSource:
+    """A live source: the test hands it the frames."""
+
+    name = "hand"
+    ended = False
+    silent_from_here = False
+
+    def __init__(self):
+        self.frames = deque()
+        self.closed = 0
+        self.error = None
+
+    def start(self):
+        pass
+
+    def feed(self, value, count=1):
+        self.frames.extend(np.full(FRAME_SAMPLES, value, np.float32) for _ in range(count))
+
+    def read(self, stop: threading.Event):
+        if self.error:
+            raise self.error
+        if not self.frames:
+            stop.wait(0.005)
+            return None
+        return Frame(self.frames.popleft(), time.monotonic())
+
+    def discard(self):
+        self.frames.clear()
+
+    def waiting_s(self):
+        return 0.08 * len(self.frames)
+
+    def dropped_s(self):
+        return 0.0
+
+    def level(self):
+        return Level()
+
+    def close(self):
+        self.closed += 1
+
+
+class EarSink:
+    """Keeps what it is given."""
+
+    name = "ear"
+
+    def __init__(self):
+        self.played = []
+        self.flushes = 0
+        self.closed = 0
+
+    def start(self):
+        pass
+
+    def write(self, pcm):
+        self.played.append(float(pcm[0]))
+        return 0.0
+
+    def flush(self):
+        self.flushes += 1
+        self.played.append("flush")
+
+    def waiting_s(self):
+        return 0.0
+
+    def underruns(self):
+        return 0
+
+    def dropped_s(self):
+        return 0.0
+
+    def level(self):
+        return Level()
+
+    def close(self, *, drain):
+        self.closed += 1

@@ -1,0 +1,222 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from moshi_tui.config import Settings
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import FRAME_SAMPLES
+from moshi_tui.session import engine as engine_module
+from moshi_tui.session.endpoints import FileSink, FileSource
+from moshi_tui.session.engine import Engine
+from moshi_tui.session.events import (
+    Failed,
+    Finished,
+    Loading,
+    Muted,
+    Ready,
+    TextPiece,
+    WasReset,
+)
+from tests.session.stand_ins import EarSink, HandSource, parts
+
+
+class Talk:
+    """An engine around stand-ins, with everything that it told."""
+
+    def __init__(self, monkeypatch, source=None, sink=None, loader=None, **generator):
+        self.parts = parts(**generator)
+        self.source = source or HandSource()
+        self.sink = sink or EarSink()
+        self.events = []
+        self.threads = set()
+        load = loader or (lambda settings, tell, stopping: self.parts)
+        monkeypatch.setattr(engine_module, "load_parts", load)
+        self.engine = Engine(Settings(), self.listen, lambda tell: (self.source, self.sink))
+
+    def listen(self, event):
+        self.events.append(event)
+        self.threads.add(threading.current_thread().name)
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def wait(self, condition, seconds=10.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.events
+            time.sleep(0.005)
+
+    def start(self):
+        self.engine.start()
+        self.wait(lambda: self.of(Ready))
+        # The encode thread throws away what came before it was there.
+        time.sleep(0.05)
+        return self
+
+    def stop(self):
+        assert self.engine.stop(5.0)
+
+
+@pytest.fixture
+def talk(monkeypatch):
+    talk = Talk(monkeypatch).start()
+    yield talk
+    talk.stop()
+
+
+def test_what_goes_in_comes_out_in_order(talk):
+    for value in range(1, 9):
+        talk.source.feed(value / 10)
+    talk.wait(lambda: len(talk.sink.played) == 8)
+    assert talk.sink.played == pytest.approx([v / 10 for v in range(1, 9)])
+    pieces = talk.of(TextPiece)
+    assert [p.frame for p in pieces] == list(range(8))
+    assert "".join(p.text for p in pieces) == " 1 2 3 4 5 6 7 8"
+    assert talk.engine.stats.frames == 8
+    assert talk.engine.stats.context_size == 100
+    assert talk.engine.stats.lag_ms is not None
+
+
+def test_muted_the_model_hears_silence(talk):
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 1)
+    talk.engine.set_muted(True)
+    assert talk.engine.stats.muted
+    talk.source.feed(0.5, 2)
+    talk.wait(lambda: len(talk.sink.played) == 3)
+    talk.engine.set_muted(False)
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 4)
+    assert talk.sink.played == [0.5, 0.0, 0.0, 0.5]
+    assert talk.of(Muted) == [Muted(1, True), Muted(3, False)]
+
+
+def test_reset_forgets_everything_that_was_under_way(monkeypatch):
+    talk = Talk(monkeypatch, step_seconds=0.05).start()
+    talk.source.feed(0.1, 10)
+    talk.wait(lambda: len(talk.sink.played) >= 2)
+    talk.engine.reset()
+    time.sleep(0.2)
+    talk.source.feed(0.9, 3)
+    talk.wait(lambda: talk.sink.played.count(pytest.approx(0.9)) == 3)
+    talk.stop()
+    at = talk.sink.played.index("flush")
+    assert talk.sink.played[:at] == pytest.approx([0.1] * at)
+    assert talk.sink.played[at + 1 :] == pytest.approx([0.9] * 3)
+    assert len(talk.of(WasReset)) == 1
+    p = talk.parts
+    assert (p.generator.resets, p.encoder.resets, p.decoder.resets, p.text.resets) == (1, 1, 1, 1)
+
+
+def test_frames_keep_their_numbers_across_a_reset(talk):
+    talk.source.feed(0.1, 3)
+    talk.wait(lambda: len(talk.of(TextPiece)) == 3)
+    talk.engine.reset()
+    talk.wait(lambda: talk.parts.encoder.resets == 1)
+    talk.source.feed(0.1)
+    talk.wait(lambda: len(talk.of(TextPiece)) == 4)
+    assert talk.of(WasReset) == [WasReset(3)]
+    assert talk.of(TextPiece)[-1].frame == 3
+
+
+@pytest.mark.parametrize(
+    ("breaks", "title"),
+    [
+        (lambda t: setattr(t.source, "error", RuntimeError("mic")), "encode thread"),
+        (lambda t: setattr(t.source, "error", MoshiTuiError("Gone", "mic")), "Gone"),
+        (lambda t: setattr(t.parts.encoder, "encode", None), "encode thread"),
+        (lambda t: setattr(t.parts.generator, "step", None), "inference thread"),
+        (lambda t: setattr(t.parts.decoder, "decode", None), "decode thread"),
+        (lambda t: setattr(t.sink, "write", None), "decode thread"),
+    ],
+)
+def test_an_error_on_any_thread_is_told_once_and_ends_all(monkeypatch, breaks, title):
+    talk = Talk(monkeypatch).start()
+    breaks(talk)
+    talk.source.feed(0.1, 20)
+    assert talk.engine.join(5.0)
+    (failed,) = talk.of(Failed)
+    assert title in failed.error.title
+    assert talk.source.closed
+    assert talk.sink.closed
+    assert not [t for t in threading.enumerate() if t.name in ("encode", "decode", "inference")]
+
+
+def test_an_error_while_loading(monkeypatch):
+    def loader(settings, tell, stopping):
+        tell(Loading("weights", "model", 0.5))
+        raise MoshiTuiError("Model file is broken", "x.safetensors")
+
+    talk = Talk(monkeypatch, loader=loader)
+    talk.engine.start()
+    assert talk.engine.join(5.0)
+    assert [type(e) for e in talk.events] == [Loading, Failed]
+    assert talk.engine.stats.frames == 0
+
+
+def test_stop_while_loading(monkeypatch):
+    def loader(settings, tell, stopping):
+        for _ in range(1000):
+            if stopping():
+                raise engine_module.Stopped
+            time.sleep(0.01)
+
+    talk = Talk(monkeypatch, loader=loader)
+    talk.engine.start()
+    assert talk.engine.stop(1.0)
+    assert not talk.events
+
+
+def test_stop_before_start_and_twice(monkeypatch):
+    talk = Talk(monkeypatch)
+    assert talk.engine.stop(0.1)
+    talk = Talk(monkeypatch).start()
+    assert talk.engine.stop(5.0)
+    assert talk.engine.stop(5.0)
+
+
+def test_stop_says_when_a_step_holds_it_up(monkeypatch):
+    talk = Talk(monkeypatch, step_seconds=0.6).start()
+    talk.source.feed(0.1)
+    talk.wait(lambda: talk.parts.generator is not None and not talk.source.frames)
+    time.sleep(0.1)
+    assert not talk.engine.stop(0.1)
+    assert talk.engine.join(5.0)
+
+
+def test_a_slow_model_does_not_pile_up_frames(monkeypatch):
+    talk = Talk(monkeypatch, step_seconds=0.02).start()
+    talk.source.feed(0.1, 60)
+    talk.wait(lambda: len(talk.sink.played) > 5)
+    # What is not in the queues waits at the source.
+    assert talk.engine.stats.backlog_frames > 30
+    assert len(talk.parts.encoder.memory.sounds) - len(talk.sink.played) < 12
+    talk.stop()
+
+
+@pytest.mark.parametrize("delay", [1, 2, 3])
+@pytest.mark.parametrize("samples", [FRAME_SAMPLES * 5, FRAME_SAMPLES * 5 + 700, 100])
+def test_a_file_is_answered_in_its_own_length_and_place(monkeypatch, tmp_path, delay, samples):
+    sound = np.zeros(samples, np.float32)
+    sound[[10, samples // 2, samples - 1]] = [0.5, 0.25, -0.5]
+    soundfile.write(tmp_path / "in.wav", sound, 24_000, subtype="FLOAT")
+    source = FileSource(tmp_path / "in.wav")
+    sink = FileSink(tmp_path / "out.wav", lambda: source.samples)
+    talk = Talk(monkeypatch, source=source, sink=sink, delay=delay)
+    talk.engine.start()
+    assert talk.engine.join(20.0)
+    assert len(talk.of(Finished)) == 1
+    heard, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    assert rate == 24_000
+    assert len(heard) == samples
+    assert np.abs(heard - sound).max() < 1e-4
+
+
+def test_events_come_from_named_threads(talk):
+    talk.engine.set_muted(True)
+    talk.source.feed(0.1, 2)
+    talk.wait(lambda: len(talk.of(TextPiece)) == 2)
+    assert talk.threads == {"inference", "encode"}

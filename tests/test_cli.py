@@ -1,0 +1,167 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from moshi_tui import __version__, cli
+from moshi_tui.config import SamplingOptions
+
+ROOT = Path(__file__).parents[1]
+
+
+def moshi(*options, **more):
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "moshi_tui", *map(str, options)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, **more)
+
+
+@pytest.fixture
+def speech(tmp_path):
+    """Two seconds of something, stereo at 44.1 kHz."""
+    time_axis = np.arange(2 * 44_100) / 44_100
+    tone = 0.3 * np.sin(2 * np.pi * 220 * time_axis) * (np.sin(2 * np.pi * 3 * time_axis) > 0)
+    path = tmp_path / "in.flac"
+    soundfile.write(path, np.stack([tone, 0.5 * tone], axis=1), 44_100)
+    return path
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(option):
+    code = (
+        "import sys\n"
+        "from moshi_tui.cli import main\n"
+        f"try: main([{option!r}])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'numpy', 'mlx', 'textual', 'rich', 'sounddevice', 'soundfile', 'huggingface_hub'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert __version__ in done.stdout or "usage" in done.stdout
+
+
+def settings(*options):
+    return cli._settings(cli._parser().parse_args([str(option) for option in options]))
+
+
+def test_options_reach_the_settings():
+    chosen = settings("--quant", "4", "--voice", "moshika", "--seed", "7", "--input", "a.wav")
+    assert chosen.checkpoint.quant == 4
+    assert chosen.checkpoint.voice == "moshika"
+    assert chosen.sampling.seed == 7
+    assert chosen.audio.input_file == Path("a.wav")
+    assert settings().checkpoint.voice == "moshiko"
+    assert settings().sampling == SamplingOptions()
+
+
+def test_options_before_and_after_the_command_are_the_same():
+    before = settings("--demo", "--seed", "3", "run", "in.wav", "--output", "out.wav")
+    after = settings("run", "in.wav", "--output", "out.wav", "--demo", "--seed", "3")
+    assert before == after
+    assert before.checkpoint.demo
+    assert before.sampling.seed == 3
+
+
+def test_greedy_and_conditions():
+    chosen = settings("--greedy", "--condition", "description=good", "--condition", "a=b=c")
+    assert chosen.sampling.text_temperature == chosen.sampling.audio_temperature == 0
+    assert chosen.sampling.conditions == {"description": "good", "a": "b=c"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--quant", "5"], ["--text-temperature", "-1"], ["--condition", "x"], ["--nonsense"], ["run"]],
+)
+def test_bad_options_say_so(options, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(options)
+    assert end.value.code == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_demo_with_another_checkpoint_is_refused(capsys):
+    assert cli.main(["--demo", "--quant", "4"]) == 1
+    error = capsys.readouterr().err
+    assert "--demo" in error
+    assert "--quant" in error
+
+
+def test_run_answers_a_file(speech, tmp_path):
+    out, text = tmp_path / "out.wav", tmp_path / "out.txt"
+    done = moshi("run", speech, "--output", out, "--text", text, "--demo", "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    sound, rate = soundfile.read(out)
+    assert (rate, len(sound), sound.ndim) == (24_000, 48_000, 1)
+    assert 0.01 < np.abs(sound).max() < 0.99
+    # The same again, to the sample; the transcript on stdout now.
+    again = moshi("--demo", "--seed", "1", "run", speech, "--output", tmp_path / "again.wav")
+    assert again.stdout == text.read_text()
+    assert (soundfile.read(tmp_path / "again.wav")[0] == sound).all()
+    other = moshi("run", speech, "--output", tmp_path / "other.wav", "--demo", "--seed", "2")
+    assert other.returncode == 0
+    assert (soundfile.read(tmp_path / "other.wav")[0] != sound).any()
+
+
+def test_run_greedy_needs_no_seed(speech, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        moshi("run", speech, "--output", tmp_path / name, "--demo", "--greedy")
+    a, b = (soundfile.read(tmp_path / name)[0] for name in ("a.wav", "b.wav"))
+    assert (a == b).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["run", "nothing.wav", "--demo"], "nothing.wav"),
+        (["run", "{text}", "--demo"], "note.txt"),
+        (["run", "{speech}", "--demo", "--output", "{speech}"], "Output is the input"),
+        (["run", "{speech}", "--demo", "--output", "no/such/folder/out.wav"], "no/such/folder"),
+        (["run", "{speech}", "--demo", "--text", "no/such/folder/out.txt"], "no/such/folder"),
+        (["run", "{speech}", "--model-dir", "no-such-folder"], "no-such-folder"),
+        (["run", "{speech}", "--demo", "--condition", "mood=good"], "mood"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_words(options, said, speech, tmp_path):
+    note = tmp_path / "note.txt"
+    note.write_text("no sound")
+    filled = [option.format(speech=speech, text=note) for option in options]
+    done = moshi(*filled, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) < 12
+
+
+def test_headless_with_files_for_ears_and_mouth(speech, tmp_path):
+    out = tmp_path / "out.wav"
+    done = moshi("--demo", "--headless", "--input", speech, "--output", out, "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    sound, _ = soundfile.read(out)
+    # Two seconds of input, three more for the answer.
+    assert 4 < len(sound) / 24_000 < 8
+    assert np.abs(sound).max() > 0.01
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_headless_ends_by_a_signal(number, speech):
+    command = [sys.executable, "-m", "moshi_tui", "--demo", "--headless", "--input", str(speech)]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/"
+    )
+    for line in process.stderr:
+        if "hearing" in line:
+            break
+    time.sleep(0.5)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
