@@ -14,9 +14,14 @@ Codes = npt.NDArray[np.uint32]
 class Codec(Protocol):
     """A streaming neural audio codec at 24 kHz and 12.5 frames a second.
 
-    An instance is either an encoder or a decoder of one stream, and belongs to one thread at a time:
-    make two, one for each direction.
+    An instance is either an encoder or a decoder of one stream, and belongs to one thread at a
+    time: make two, one for each direction. A ValueError leaves the stream as it was.
     """
+
+    @property
+    def name(self) -> str:
+        """What runs it, in a word for the person: "rustymimi" or "pocket"."""
+        ...
 
     @property
     def n_q(self) -> int:
@@ -29,11 +34,17 @@ class Codec(Protocol):
         ...
 
     def encode(self, pcm: Pcm) -> Codes:
-        """The next `pcm` [T * 1920] float32 in -1..1 (others are clipped, NaN is silence) -> codes [n_q, T]."""
+        """The next `pcm` [T * 1920] float32 -> codes [n_q, T] uint32; T above 0.
+
+        Samples beyond -1..1 are clipped, NaN is silence. ValueError on another shape.
+        """
         ...
 
     def decode(self, codes: Codes) -> Pcm:
-        """The next `codes` [n_q, T] -> sound [T * 1920] float32. ValueError on a code out of range."""
+        """The next `codes` [n_q, T] -> sound [T * 1920] float32, not clipped; T above 0.
+
+        ValueError on another shape or on a code that is not below `cardinality`.
+        """
         ...
 
     def reset(self) -> None:
