@@ -1,0 +1,1 @@
+"""The screen: Textual, and nothing of the engine but `engine_port`."""

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+import pytest
+from textual.command import CommandPalette
+
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.session.events import (
+    Failed,
+    InputEnded,
+    Loading,
+    Muted,
+    Notice,
+    Ready,
+    TextPiece,
+    WasReset,
+)
+from moshi_tui.session.stats import Stats
+from moshi_tui.ui.app import MoshiApp
+from moshi_tui.ui.engine_port import Listener
+from moshi_tui.ui.screens.loading import LoadingScreen
+from moshi_tui.ui.screens.talk import TalkScreen
+from tests.fakes import INFO, FakeEngine
+from tests.ui.helpers import screen_text, talking
+
+GONE = MoshiTuiError("Microphone is gone", "It has been [b]unplugged\x1b[31m.", "Plug it in.")
+TRUNCATED = MoshiTuiError("Checkpoint is truncated", "Two of four GB.", "moshi-tui --quant 4")
+
+
+async def test_loading() -> None:
+    engine = FakeEngine()
+    app = MoshiApp(engine.listen_to)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert engine.calls == [("start",)]
+        text = screen_text(app)
+        assert all(stage in text for stage in Loading.STAGES)
+        assert "q Quit" in text
+        assert "Mute" not in text
+        engine.fire(Loading("files", "config.json"), Loading("weights", "4.8 GB", 0.5))
+        await pilot.pause()
+        text = screen_text(app)
+        assert "✓ files" in text
+        assert "▸ weights    4.8 GB" in text
+        assert "· codec" in text
+        assert "50%" in text
+        engine.fire(Loading("codec", "rusty\x1b[2Jmimi [b]"))
+        await pilot.pause()
+        assert "▸ codec      rustymimi [b]" in screen_text(app)
+        assert "50%" not in screen_text(app)
+
+
+async def test_no_key_but_quit_while_loading() -> None:
+    engine = FakeEngine()
+    app = MoshiApp(engine.listen_to)
+    async with app.run_test() as pilot:
+        await pilot.press("m", "r", "ctrl+p")
+        await pilot.pause()
+        assert engine.calls == [("start",)]
+        assert isinstance(app.screen, LoadingScreen)
+
+
+async def test_ready_shows_the_talk() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, _):
+        assert isinstance(app.screen, TalkScreen)
+        text = screen_text(app)
+        for words in (
+            *("moshi-tui", "moshiko · q4 · Apple M3 Max", "00:00:00", "Conversation"),
+            *("Built-in Microphone", "Headphones", "Levels", "You", "Timing", "lag"),
+            *("m Mute", "r Reset", "q Quit"),
+        ):
+            assert words in text
+        assert app.transcript_text() == ""
+
+
+async def test_transcript_is_the_pieces_joined() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        texts = [" Hey", ",", " how", "'s", " it", " go", "ing", "?", " Fine", "."]
+        frames = [1, 2, 3, 4, 5, 6, 7, 8, 40, 41]
+        for frame, text in zip(frames, texts, strict=True):
+            engine.fire(TextPiece(frame, 9, text))
+        await pilot.pause()
+        assert app.transcript_text() == "".join(texts)
+        assert "00:00 Moshi  Hey, how's it going?" in screen_text(app)
+        assert "00:03 Moshi  Fine." in screen_text(app)
+
+
+async def test_events_before_ready_are_not_lost() -> None:
+    engine = FakeEngine()
+    app = MoshiApp(engine.listen_to)
+    async with app.run_test(notifications=True) as pilot:
+        await pilot.pause()
+        engine.fire(Notice("No [b]echo", "You may\x1b[2J hear it.", "Use headphones."))
+        await pilot.pause(0.2)
+        assert "No [b]echo" in screen_text(app)
+        assert "You may hear it." in screen_text(app)
+        engine.fire(TextPiece(1, 9, "Hey"), Ready(INFO), TextPiece(2, 9, " you"))
+        await pilot.pause()
+        assert "Moshi  Hey you" in screen_text(app)
+        assert "No [b]echo: You may" in screen_text(app)
+
+
+async def test_mute_and_unmute() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        await pilot.press("m")
+        await pilot.pause()
+        assert engine.calls[-1] == ("set_muted", True)
+        engine.update(muted=True)
+        engine.fire(Muted(12, True))
+        await pilot.pause(0.2)
+        text = screen_text(app)
+        assert "m Unmute" in text
+        assert "You   muted" in text
+        assert "00:00 ·      Muted" in text
+        await pilot.press("m")
+        await pilot.pause()
+        assert engine.calls[-1] == ("set_muted", False)
+        engine.update(muted=False)
+        engine.fire(Muted(30, False))
+        await pilot.pause(0.2)
+        text = screen_text(app)
+        assert "m Mute" in text
+        assert "You   muted" not in text
+        assert "00:02 ·      Unmuted" in text
+        assert len(engine.calls) == 3
+
+
+async def test_reset() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        engine.fire(TextPiece(1, 9, "Hey"))
+        await pilot.press("r")
+        await pilot.pause()
+        assert engine.calls[-1] == ("reset",)
+        engine.fire(WasReset(26), TextPiece(27, 9, "Hello"))
+        await pilot.pause()
+        text = screen_text(app)
+        assert "00:02 ·      Reset:" in text
+        assert text.index("Hey") < text.index("Reset:") < text.index("Moshi  Hello")
+
+
+async def test_input_over_and_notice() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        engine.update(frames=1000)
+        engine.fire(InputEnded(999), Notice("Speaker changed", "Now: HDMI."))
+        await pilot.pause()
+        text = screen_text(app)
+        assert "01:19 ·      The input is over" in text
+        assert "01:20 ·      Speaker changed: Now: HDMI." in text
+
+
+async def test_failure_while_loading() -> None:
+    engine = FakeEngine()
+    app = MoshiApp(engine.listen_to)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        engine.fire(Loading("weights", "", 0.4), Failed(TRUNCATED))
+        await pilot.pause()
+        text = screen_text(app)
+        for words in (TRUNCATED.title, TRUNCATED.message, TRUNCATED.hint, "✗ weights", "q Quit"):
+            assert words in text
+        assert "40%" not in text
+        await pilot.press("q")
+    assert app.return_code == 1
+    assert app.failure is TRUNCATED
+
+
+async def test_a_long_error_is_read_by_key() -> None:
+    message = "\n".join(f"line {number}" for number in range(50))
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        engine.fire(Failed(MoshiTuiError("Long", message, "The end.")))
+        await pilot.pause()
+        assert "The end." not in screen_text(app)
+        await pilot.press("tab", "end")
+        await pilot.pause(0.5)
+        assert "The end." in screen_text(app)
+    app = MoshiApp(engine.listen_to)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        engine.fire(Failed(MoshiTuiError("Long", message, "The end.")))
+        await pilot.pause()
+        await pilot.press("end")
+        await pilot.pause(0.5)
+        assert "The end." in screen_text(app)
+
+
+async def test_failure_to_make_the_engine() -> None:
+    def make(listener: Listener) -> FakeEngine:
+        raise TRUNCATED
+
+    app = MoshiApp(make)
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert TRUNCATED.title in screen_text(app)
+        await pilot.press("q")
+    assert app.return_code == 1
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 60), (40, 15)])
+async def test_failure_while_talking(size: tuple[int, int]) -> None:
+    engine = FakeEngine()
+    async with talking(engine, size) as (app, pilot):
+        engine.update(frames=3)
+        engine.fire(TextPiece(1, 9, "My last words"), Failed(GONE))
+        await pilot.pause(0.2)
+        text = screen_text(app)
+        for words in (GONE.title, "It has been [b]unplugged.", GONE.hint, "My last words"):
+            assert words in text
+        assert "▌" not in text
+        assert "q Quit" in text
+        assert "Reset" not in text
+        await pilot.press("m", "r")
+        assert engine.calls == [("start",)]
+        engine.fire(Failed(TRUNCATED))  # what follows from the first
+        await pilot.pause()
+        assert GONE.title in screen_text(app)
+        assert any(TRUNCATED.title in entry.text for entry in app.conversation.entries)
+        await pilot.press("q")
+    assert app.return_code == 1
+    assert app.failure is GONE
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 60)])
+async def test_everything_fits(size: tuple[int, int]) -> None:
+    engine = FakeEngine()
+    async with talking(engine, size) as (app, pilot):
+        engine.stats = Stats(lag_ms=1234, step_ms=123, underruns=12345, context_size=3000)
+        engine.fire(TextPiece(1, 9, "Hey"))
+        await pilot.pause(0.2)
+        text = screen_text(app)
+        for words in (
+            *("moshi-tui", "moshiko · q4 · Apple M3 Max", "Moshi  Hey", "You  ", "1234 ms", "poor"),
+            *("60 s", "123 / 80 ms", "backlog", "dropped", "12345", "0 of 240 s"),
+            *("m Mute", "r Reset", "q Quit"),
+        ):
+            assert words in text
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (20, 5), (39, 10), (80, 6), (500, 2)])
+async def test_no_size_is_too_small(size: tuple[int, int]) -> None:
+    engine = FakeEngine()
+    async with talking(engine, size) as (app, pilot):
+        engine.fire(TextPiece(1, 9, "Hey " * 30))
+        await pilot.pause(0.1)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert "Hey Hey" in screen_text(app)
+
+
+async def test_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        engine.update(lag_ms=600, muted=True)
+        await pilot.pause(0.2)
+        text = screen_text(app)
+        assert "poor" in text
+        assert "muted" in text
+        for strip in app.screen._compositor.render_strips():
+            for segment in strip:
+                for colour in (segment.style.color, segment.style.bgcolor) if segment.style else ():
+                    assert colour is None or len(set(colour.get_truecolor())) == 1
+
+
+async def test_command_palette_has_our_actions_only() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        names = [command.title for command in app.get_system_commands(app.screen)]
+        assert names == ["Mute", "Reset", "Quit"]
+        await pilot.press("ctrl+p")
+        assert isinstance(app.screen, CommandPalette)
+        await pilot.press("q")  # typed, not quit
+        await pilot.pause(0.3)
+        assert app.is_running
+        engine.fire(TextPiece(1, 9, "Hey"), Failed(GONE))  # behind the palette
+        await pilot.press("escape")
+        await pilot.pause(0.2)
+        assert GONE.title in screen_text(app)
+        assert [command.title for command in app.get_system_commands(app.screen)] == ["Quit"]
+
+
+async def test_an_error_in_the_app_is_not_swallowed() -> None:
+    class Broken(FakeEngine):
+        broken = False
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "stats" and object.__getattribute__(self, "broken"):
+                raise ZeroDivisionError("in the poll")
+            return object.__getattribute__(self, name)
+
+    async def poll_it() -> None:
+        engine = Broken()
+        async with talking(engine) as (_, pilot):
+            engine.broken = True
+            await pilot.pause(0.3)
+
+    with pytest.raises(ZeroDivisionError):
+        await poll_it()
+
+
+async def test_events_after_the_end_are_harmless() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (_, pilot):
+        await pilot.press("q")
+    engine.fire(TextPiece(1, 9, "too late"), Failed(GONE))
+    assert [call[0] for call in engine.calls] == ["start", "stop"]
