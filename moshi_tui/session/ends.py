@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from importlib.resources import as_file, files
 
@@ -13,6 +14,8 @@ from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.endpoints import FrameSink, FrameSource, LiveSink, LiveSource
 from moshi_tui.session.events import Event, Notice
+
+log = logging.getLogger(__name__)
 
 DEMO_GAP_SECONDS = 4.0
 """Silence before the demo's speech file begins again."""
@@ -38,7 +41,8 @@ def _microphone(settings: Settings, tell: Callable[[Event], None]) -> Source:
     except MoshiTuiError as error:
         if not _may_do_without(settings, audio.input_device):
             raise
-        tell(Notice("No microphone", f"{error.message}", "Moshi hears a recorded voice."))
+        log.info("no microphone: %s", error)
+        tell(Notice("No microphone", "Moshi hears a recorded voice."))
     with as_file(files("moshi_tui.demo") / "speech.ogg") as path:
         return FileMicrophone(path, loop=True, gap_s=DEMO_GAP_SECONDS)
 
@@ -52,7 +56,8 @@ def _speaker(settings: Settings, tell: Callable[[Event], None]) -> Sink:
     except MoshiTuiError as error:
         if not _may_do_without(settings, audio.output_device):
             raise
-        tell(Notice("No speaker", f"{error.message}", "--output FILE keeps Moshi's voice."))
+        log.info("no speaker: %s", error)
+        tell(Notice("No speaker", "--output FILE keeps Moshi's voice."))
     return NullSpeaker()
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from moshi_tui.codec import Codec, Codes
-from moshi_tui.frames import FRAME_SAMPLES
+from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS
 from moshi_tui.model import Generator
 from moshi_tui.model.tokenizer import TextStream
 from moshi_tui.session.endpoints import FrameSink, FrameSource
@@ -33,6 +33,10 @@ Item = TypeVar("Item")
 QUEUE_FRAMES = 3
 """Frames that may wait between two stages. What comes on top waits in the microphone's ring, which
 drops its oldest when it is full."""
+
+SETTLE_FRAMES = 12
+"""The first second of a talk, in which threads and screen are still starting. Frames that pile up
+at the speaker then would stay as lag for ever, so all but the newest are let go."""
 
 WAIT_SECONDS = 0.1
 """How long a stage waits before it looks whether it should stop."""
@@ -252,6 +256,7 @@ class DecodeStage:
         self._in = into
         self._sink = sink
         self._epoch = shared.epoch
+        self._played = 0
 
     def run(self) -> None:
         """Until the stream of said frames ends."""
@@ -270,5 +275,8 @@ class DecodeStage:
         started = shared.clock()
         pcm = self._codec.decode(codes)
         shared.decode.add(shared.clock() - started)
+        self._played += 1
+        if self._played <= SETTLE_FRAMES and self._sink.waiting_s() > FRAME_SECONDS:
+            self._sink.flush()
         ahead = self._sink.write(pcm)
         shared.lag.add(shared.clock() + ahead - captured_at)
