@@ -18,8 +18,8 @@ from moshi_tui import __version__, paths
 from moshi_tui.config import AudioOptions, CheckpointOptions, SamplingOptions, Settings
 from moshi_tui.errors import MoshiTuiError
 
-DESCRIPTION = """Talk with Moshi, a speech model that listens and speaks at the same time, running on
-your own machine. Without a command: the screen."""
+DESCRIPTION = """Talk with Moshi, a speech model that listens and speaks at the same time, running
+on your own machine. Without a command: the screen."""
 
 EPILOG = """examples:
   moshi-tui --demo                     try it: no download, no microphone needed
@@ -77,7 +77,9 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     from moshi_tui.headless import answer_file
 
     return _leave(
-        *answer_file(settings, args.input, getattr(args, "output", None), getattr(args, "text", None))
+        *answer_file(
+            settings, args.input, getattr(args, "output", None), getattr(args, "text", None)
+        )
     )
 
 
@@ -160,7 +162,9 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     run.add_argument("input", metavar="IN", type=Path, help="any sound file that libsndfile reads")
-    run.add_argument("-o", "--output", metavar="OUT.wav", type=Path, help="Moshi's voice, 24 kHz mono")
+    run.add_argument(
+        "-o", "--output", metavar="OUT.wav", type=Path, help="Moshi's voice, 24 kHz mono"
+    )
     run.add_argument("--text", metavar="OUT.txt", type=Path, help="what Moshi says; else on stdout")
     return parser
 

@@ -41,8 +41,8 @@ PAUSE_FRAMES = 12
 def talk(settings: Settings, *, seconds: float | None = None) -> tuple[int, bool]:
     """Talk live; the transcript goes to stdout, everything else to stderr.
 
-    Ends after `seconds`, three seconds after an input file, or on SIGINT or SIGTERM (status 0: that is
-    how one ends it).
+    Ends after `seconds`, three seconds after an input file, or on SIGINT or SIGTERM (status 0:
+    that is how one ends it).
 
     Returns the exit status and whether the engine's threads have ended. Raises MoshiTuiError.
     """

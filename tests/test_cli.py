@@ -38,7 +38,7 @@ def test_help_and_version_import_nothing_heavy(option):
         "from moshi_tui.cli import main\n"
         f"try: main([{option!r}])\n"
         "except SystemExit as end: assert not end.code\n"
-        "heavy = {'numpy', 'mlx', 'textual', 'rich', 'sounddevice', 'soundfile', 'huggingface_hub'}\n"
+        "heavy = {'numpy', 'mlx', 'textual', 'rich', 'sounddevice', 'huggingface_hub'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     env = os.environ | {"PYTHONPATH": str(ROOT)}

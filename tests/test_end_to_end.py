@@ -1,5 +1,5 @@
-"""A person at a terminal, as far as a machine can be one: speech into a real PortAudio microphone, keys
-through tmux, and an ear at the speaker."""
+"""A person at a terminal, as far as a machine can be one: speech into a real PortAudio microphone,
+keys through tmux, and an ear at the speaker."""
 
 import json
 import os
@@ -153,7 +153,9 @@ def test_a_talk(terminal, pulse, speech, tmp_path):  # noqa: F811
     vocabulary = TextTokenizer(
         next(tmp_path.glob("cache/moshi-tui/demo-*")) / config["tokenizer_name"]
     )
-    expected = "".join(vocabulary.piece(token).replace("▁", "") for _, token in tokens if token >= 0)
+    expected = "".join(
+        vocabulary.piece(token).replace("▁", "") for _, token in tokens if token >= 0
+    )
     assert shown
     assert expected.startswith(shown)
     assert len(tokens) - at < 25
@@ -183,7 +185,16 @@ def test_headless(pulse, speech, tmp_path):  # noqa: F811
     with pulse.record(heard):
         voice = pulse.play(speech)
         done = subprocess.run(
-            [sys.executable, "-m", "moshi_tui", "--demo", "--headless", "--seconds", "8", "--seed=4"],
+            [
+                sys.executable,
+                "-m",
+                "moshi_tui",
+                "--demo",
+                "--headless",
+                "--seconds",
+                "8",
+                "--seed=4",
+            ],
             env=env,
             capture_output=True,
             text=True,

@@ -1,0 +1,1 @@
+"""Sound: devices and files, rings, rates and levels. The only place that knows PortAudio."""

@@ -19,10 +19,14 @@ class Level:
     """A sample stood at full scale."""
 
 
+SILENCE = Level()
+
+
 def measure(pcm: npt.NDArray[np.float32]) -> Level:
-    """The level of `pcm` [n] float32, full scale 1.0. Not for the PortAudio thread (it allocates)."""
+    """The level of `pcm` [n] float32, full scale 1.0. Not for the PortAudio thread: it
+    allocates."""
     if pcm.size == 0:
-        return Level()
+        return SILENCE
     peak = float(np.max(np.abs(pcm)))
     rms = math.sqrt(float(np.mean(np.square(pcm, dtype=np.float64))))
     return Level(_db(rms), _db(peak), peak >= 0.999)

@@ -1,7 +1,7 @@
 """The demo checkpoint: Moshi in small, with random weights, in Kyutai's file formats.
 
-Made from a fixed seed on first use and kept in the cache, so that `--demo` needs no download. It knows
-nothing: it speaks notes and babbles words. What it shows is the program.
+Made from a fixed seed on first use and kept in the cache, so that `--demo` needs no download. It
+knows nothing: it speaks notes and babbles words. What it shows is the program.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
-from mlx.utils import tree_flatten
+import numpy.typing as npt
 
-from moshi_tui.model.config import LmConfig, gating_hidden
+from moshi_tui.model.config import LmConfig
+from moshi_tui.model.layers import named_parameters
 from moshi_tui.model.lm import Lm
 
 DEMO_CONFIG: dict[str, Any] = {
@@ -49,29 +50,24 @@ def write_lm(path: Path, seed: int, words: Collection[int]) -> None:
         words: the text tokens that it may say.
     """
     config = LmConfig.from_dict(DEMO_CONFIG)
-    hidden = gating_hidden(config.dim, config.dim_feedforward, torch_naming=False)
-    dep_hidden = gating_hidden(
-        config.depformer_dim, config.depformer_dim_feedforward, torch_naming=False
-    )
     rng = np.random.default_rng(seed)
     tensors = {
-        name: _random(value.shape, rng)
-        for name, value in tree_flatten(Lm(config, hidden, dep_hidden).parameters())
+        name: _random(value.shape, rng) for name, value in named_parameters(Lm(config)).items()
     }
     _choose_words(tensors, words, config.existing_text_padding_id)
     arrays = {name: mx.array(value).astype(mx.bfloat16) for name, value in tensors.items()}
     mx.save_safetensors(str(path), arrays)
 
 
-def _random(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+def _random(shape: tuple[int, ...], rng: np.random.Generator) -> npt.NDArray[np.float32]:
     if len(shape) == 1:
         return np.ones(shape, np.float32)
     scale = shape[-1] ** -0.5
-    return (rng.standard_normal(shape) * scale).astype(np.float32)
+    return np.asarray(rng.standard_normal(shape) * scale, dtype=np.float32)
 
 
 def _choose_words(
-    tensors: dict[str, np.ndarray[Any, Any]], words: Collection[int], padding: int
+    tensors: dict[str, npt.NDArray[np.float32]], words: Collection[int], padding: int
 ) -> None:
     """Put one direction into every text embedding; the padding's row looks for it, those of all
     tokens but `words` look away."""

@@ -42,7 +42,8 @@ class FrameCache:
         self._kv: mx.array | None = None
 
     def append(self, key_value: mx.array) -> tuple[mx.array, mx.array]:
-        """Store one slice [2, heads, 1, head_dim] -> keys and values [1, heads, slices, head_dim]."""
+        """Store one slice [2, heads, 1, head_dim] -> keys and values [1, heads, slices,
+        head_dim]."""
         kv = key_value if self._kv is None else mx.concatenate([self._kv, key_value], axis=2)
         self._kv = kv
         return kv[:1], kv[1:]

@@ -46,8 +46,22 @@ NORM_EPS = {"rms_norm_f32": 1e-8, "rms_norm": 1e-5}
 """What the two RMS norms of the PyTorch implementation add to the mean square."""
 
 IGNORED = frozenset(
-    "moshi_name mimi_name tokenizer_name model_type model_id lm_gen_config tts_config stt_config "
-    "text_card_out depformer_context depformer_max_period fuser conditioners norm".split()
+    [
+        "moshi_name",
+        "mimi_name",
+        "tokenizer_name",
+        "model_type",
+        "model_id",
+        "lm_gen_config",
+        "tts_config",
+        "stt_config",
+        "text_card_out",
+        "depformer_context",
+        "depformer_max_period",
+        "fuser",
+        "conditioners",
+        "norm",
+    ]
 )
 """Keys that are read elsewhere, or that change nothing here: the depth transformer has no
 positions and always sees all slices of its frame (as in PyTorch, which drops its context)."""
@@ -137,11 +151,15 @@ class LmConfig:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise MoshiTuiError("Cannot read the config", f"{path}: {error.strerror}", hint) from error
+            raise MoshiTuiError(
+                "Cannot read the config", f"{path}: {error.strerror}", hint
+            ) from error
         except ValueError as error:
             raise MoshiTuiError("Config is not JSON", f"{path}: {error}", hint) from error
         if not isinstance(data, dict):
-            raise MoshiTuiError("Config is not a JSON object", f"{path}: {type(data).__name__}", hint)
+            raise MoshiTuiError(
+                "Config is not a JSON object", f"{path}: {type(data).__name__}", hint
+            )
         return cls.from_dict(data, str(path))
 
     def _check(self, source: str) -> None:

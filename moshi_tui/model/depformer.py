@@ -8,7 +8,7 @@ section 3.4; each slice has weights of its own (`weights_per_step`).
 from __future__ import annotations
 
 import mlx.core as mx
-import mlx.nn as nn
+from mlx.nn.layers.base import Module
 
 from moshi_tui.model.cache import FrameCache
 from moshi_tui.model.config import LmConfig
@@ -16,7 +16,7 @@ from moshi_tui.model.layers import Embedding, Linear, Transformer
 from moshi_tui.model.sampling import Sampler
 
 
-class Slice(nn.Module):
+class Slice(Module):
     """What one codebook has of its own."""
 
     def __init__(self, config: LmConfig, tokens: int, hidden: int) -> None:
@@ -30,7 +30,7 @@ class Slice(nn.Module):
         )
 
 
-class DepFormer(nn.Module):
+class DepFormer(Module):
     """All slices. Args: `hidden`: width of the gated layers."""
 
     def __init__(self, config: LmConfig, hidden: int) -> None:
@@ -39,14 +39,14 @@ class DepFormer(nn.Module):
         self.slices = [Slice(config, n, hidden) for n in tokens]
 
     def __call__(
-        self, temporal: mx.array, text_token: mx.array, sampler: Sampler, noise: mx.array
+        self, temporal: mx.array, text_token: mx.array, sampler: Sampler, noise: list[mx.array]
     ) -> mx.array:
         """One frame.
 
         Args:
             temporal: what the temporal transformer says of this step [1, 1, dim].
             text_token: the text token of this step, [] int.
-            noise: [dep_q, sampler.noise_size] from `sampling.gumbel_noise`.
+            noise: [sampler.noise_size] for each slice, from `sampling.gumbel_noise`.
 
         Returns the audio tokens [dep_q] int.
         """

@@ -36,8 +36,8 @@ class Generator:
         model: from `moshi_tui.model.load`.
         text_temperature: 0 is greedy, as for audio.
         text_top_k: how many candidates may be drawn; 0 for all.
-        seed: None: a fresh one, also at each `reset()`; given: `reset()` starts over with it, so that
-            the same frames get the same answer.
+        seed: None: a fresh one, also at each `reset()`; given: `reset()` starts over with it, so
+            that the same frames get the same answer.
         conditions: values of the model's conditioners by name; `description` is "very_good" unless
             said. Raises MoshiTuiError for a name or value that the model lacks.
     """
@@ -89,8 +89,8 @@ class Generator:
         """Start a new conversation, and run its start-up step.
 
         The start-up step sees only initial tokens: with it done, the first `step` uses the frame
-        that it is given. Its result is returned, for tests; there is no audio in it unless the model
-        has no delays.
+        that it is given. Its result is returned, for tests; there is no audio in it unless the
+        model has no delays.
         """
         self.seed = secrets.randbits(32) if self._fixed_seed is None else self._fixed_seed
         self._state.reset()
@@ -101,7 +101,8 @@ class Generator:
         """Hear one frame, say one frame.
 
         Args:
-            user_codes: [n_user] int, each from 0 to card - 1. More codebooks than the model hears are cut.
+            user_codes: [n_user] int, each from 0 to card - 1. More codebooks than the model hears
+                are cut.
 
         Raises ValueError for a wrong shape or a code out of range; the stream is not touched then.
         """
@@ -143,4 +144,5 @@ class Generator:
         if first <= 0:
             return None
         rows = self._rows[1 : 1 + self.config.dep_q]
-        return self._ring[rows, (first + self._delays[rows]) % self._ring.shape[1]].astype(np.uint32)
+        codes = self._ring[rows, (first + self._delays[rows]) % self._ring.shape[1]]
+        return np.asarray(codes, dtype=np.uint32)

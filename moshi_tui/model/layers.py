@@ -5,16 +5,27 @@ Parameter names are those of Kyutai's published MLX files. Shapes: a step is [1,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import mlx.core as mx
-import mlx.nn as nn
+from mlx.nn.layers.base import Module
+from mlx.nn.layers.normalization import RMSNorm
+from mlx.utils import tree_flatten
 
 from moshi_tui.model.cache import FrameCache, KVRing
 
 
-class Weight(nn.Module):
+def named_parameters(module: Module) -> dict[str, mx.array]:
+    """All parameters of `module` by their dotted names."""
+    return dict(cast("list[tuple[str, mx.array]]", tree_flatten(module.parameters())))
+
+
+class Weight(Module):
     """A matrix [rows, columns] that may be stored quantised, as MLX does it.
 
-    Quantised: `weight` packs the codes of a row into uint32, `scales` and `biases` hold one pair for
+    Quantised: `weight` packs the codes of a row into uint32, `scales` and `biases` hold one pair
+        for
     each group of columns. The loader fills them in; until then `weight` is an unevaluated zero.
     """
 
@@ -86,7 +97,7 @@ class Embedding(Weight):
         return self.low_rank(x) if "low_rank" in self else x
 
 
-class Attention(nn.Module):
+class Attention(Module):
     """Multi-head self attention of one step over what its cache holds.
 
     Args:
@@ -117,12 +128,17 @@ class Attention(nn.Module):
     def _rotate(self, qk: mx.array, offset: int) -> tuple[mx.array, mx.array]:
         if self._rope_period is not None:
             qk = mx.fast.rope(
-                qk, self._head_dim, traditional=True, base=self._rope_period, scale=1.0, offset=offset
+                qk,
+                self._head_dim,
+                traditional=True,
+                base=self._rope_period,
+                scale=1.0,
+                offset=offset,
             )
         return qk[:1], qk[1:]
 
 
-class Gating(nn.Module):
+class Gating(Module):
     """Feed-forward layer gated by SiLU: W_out (silu(a) * b) with a, b = W_in x."""
 
     def __init__(self, dim: int, hidden: int) -> None:
@@ -133,18 +149,19 @@ class Gating(nn.Module):
     def __call__(self, x: mx.array) -> mx.array:
         """`x` [1, 1, dim] -> the same shape."""
         gate, value = mx.split(self.linear_in(x), 2, axis=-1)
-        return self.linear_out(nn.silu(gate) * value)
+        # Not nn.silu: that one is under mx.compile, which starts a C++ compiler on the CPU.
+        return self.linear_out(gate * mx.sigmoid(gate) * value)
 
 
-class Layer(nn.Module):
+class Layer(Module):
     """Attention and gating, each behind an RMS norm and added to the stream."""
 
     def __init__(
         self, dim: int, heads: int, hidden: int, eps: float, rope_period: float | None
     ) -> None:
         super().__init__()
-        self.norm1 = nn.RMSNorm(dim, eps=eps)
-        self.norm2 = nn.RMSNorm(dim, eps=eps)
+        self.norm1 = RMSNorm(dim, eps=eps)
+        self.norm2 = RMSNorm(dim, eps=eps)
         self.self_attn = Attention(dim, heads, rope_period)
         self.gating = Gating(dim, hidden)
 
@@ -154,7 +171,7 @@ class Layer(nn.Module):
         return x + self.gating(self.norm2(x))
 
 
-class Transformer(nn.Module):
+class Transformer(Module):
     """A stack of layers; one cache for each."""
 
     def __init__(
@@ -169,7 +186,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.layers = [Layer(dim, heads, hidden, eps, rope_period) for _ in range(layers)]
 
-    def __call__(self, x: mx.array, caches: list[KVRing] | list[FrameCache]) -> mx.array:
+    def __call__(self, x: mx.array, caches: Sequence[KVRing | FrameCache]) -> mx.array:
         """`x` [1, 1, dim] -> the same shape."""
         for layer, cache in zip(self.layers, caches, strict=True):
             x = layer(x, cache)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import mlx.core as mx
-import mlx.nn as nn
+from mlx.nn.layers.base import Module
+from mlx.nn.layers.normalization import RMSNorm
 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.cache import KVRing
-from moshi_tui.model.config import LmConfig, LutConditioner
+from moshi_tui.model.config import LmConfig, LutConditioner, gating_hidden
 from moshi_tui.model.depformer import DepFormer
 from moshi_tui.model.layers import Embedding, Linear, Transformer
 from moshi_tui.model.sampling import Sampler, gumbel_noise
@@ -38,7 +39,7 @@ class LmState:
         return min(self.caches[0].offset, self.caches[0].context)
 
 
-class LutConditionerTable(nn.Module):
+class LutConditionerTable(Module):
     """A conditioner's vectors. `learnt_padding` stands for "not given"."""
 
     def __init__(self, spec: LutConditioner, dim: int) -> None:
@@ -54,7 +55,7 @@ class LutConditionerTable(nn.Module):
         return self.output_proj(self.embed(mx.array(index))).reshape(1, 1, -1)
 
 
-class ConditionProvider(nn.Module):
+class ConditionProvider(Module):
     """The conditioners by name."""
 
     def __init__(self, config: LmConfig) -> None:
@@ -65,15 +66,25 @@ class ConditionProvider(nn.Module):
         }
 
 
-class Lm(nn.Module):
+class Lm(Module):
     """Temporal transformer, text head and depth transformer.
 
     The module tree spells the tensor names of Kyutai's MLX files. All of it belongs to the thread
-    that loaded it (MLX arrays do).
+    that loaded it (MLX arrays do). Until a loader fills it in, it holds unevaluated zeros.
+
+    Args:
+        torch_naming: whose widths of gated layers to take (see `config.gating_hidden`).
     """
 
-    def __init__(self, config: LmConfig, hidden: int, depformer_hidden: int) -> None:
+    def __init__(self, config: LmConfig, *, torch_naming: bool = False) -> None:
         super().__init__()
+        hidden, depformer_hidden = (
+            gating_hidden(dim, forward, torch_naming=torch_naming)
+            for dim, forward in (
+                (config.dim, config.dim_feedforward),
+                (config.depformer_dim, config.depformer_dim_feedforward),
+            )
+        )
         self._config = config
         self._dtype = mx.float32
         self.text_emb = Embedding(config.text_card + 1, config.dim)
@@ -86,7 +97,7 @@ class Lm(nn.Module):
             config.norm_eps,
             config.max_period,
         )
-        self.out_norm = nn.RMSNorm(config.dim, eps=config.norm_eps)
+        self.out_norm = RMSNorm(config.dim, eps=config.norm_eps)
         self.text_linear = Linear(config.dim, config.text_card)
         self.depformer = DepFormer(config, depformer_hidden)
         if config.conditioners:

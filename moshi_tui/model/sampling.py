@@ -1,6 +1,7 @@
 """Drawing a token from logits, without asking the host anything in between.
 
-A draw is an argmax: over the logits when greedy, otherwise over the `top_k` largest of them divided by
+A draw is an argmax: over the logits when greedy, otherwise over the `top_k` largest of them
+divided by
 the temperature, plus Gumbel noise (which makes it a draw from their softmax; E. J. Gumbel, 1954).
 """
 

@@ -12,16 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import mlx.core as mx
-import mlx.nn as nn
-from mlx.utils import tree_flatten
+from mlx.nn.layers.base import Module
 from safetensors import SafetensorError, safe_open
 
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.model.config import MOSHI_7B, LmConfig, gating_hidden
-from moshi_tui.model.layers import Weight
+from moshi_tui.model.config import MOSHI_7B, LmConfig
+from moshi_tui.model.layers import Weight, named_parameters
 from moshi_tui.model.lm import Lm
 
 GROUP_SIZE = {4: 32, 8: 64}
@@ -67,8 +66,8 @@ def load(
     """Load a Moshi language model. All its arrays belong to the calling thread.
 
     Args:
-        path_or_files: a safetensors file (a `config.json` beside it is used; without one it is Moshi 7B
-            v0.1), a folder with one, or resolved checkpoint files.
+        path_or_files: a safetensors file (a `config.json` beside it is used; without one it is
+            Moshi 7B v0.1), a folder with one, or resolved checkpoint files.
         quant: 4 or 8: quantise an unquantised file while loading (group size 32 or 64).
         dtype: what to compute in; None: float32 on the CPU, where half precision is many times
             slower, bfloat16 on a GPU.
@@ -84,11 +83,7 @@ def load(
         dtype = mx.float32 if mx.default_device() == mx.Device(mx.cpu) else mx.bfloat16
     shapes = _read_shapes(path)
     torch_naming = "depformer_text_emb.weight" in shapes
-    hidden = gating_hidden(config.dim, config.dim_feedforward, torch_naming=torch_naming)
-    depformer_hidden = gating_hidden(
-        config.depformer_dim, config.depformer_dim_feedforward, torch_naming=torch_naming
-    )
-    model = Lm(config, hidden, depformer_hidden)
+    model = Lm(config, torch_naming=torch_naming)
     sources = _torch_sources(model, shapes) if torch_naming else _own_sources(model, shapes)
     _check(path, model, shapes, sources)
     if quant is not None and any(name.endswith(".scales") for name in shapes):
@@ -130,13 +125,15 @@ def _read_shapes(path: Path) -> Shapes:
         raise MoshiTuiError("Cannot read the model file", f"{path}: {error}", hint) from error
     except SafetensorError as error:
         reason = "truncated" if "Incomplete" in str(error) else "not a safetensors file, or damaged"
-        raise MoshiTuiError("Model file is broken", f"{path} is {reason} ({error})", hint) from error
+        raise MoshiTuiError(
+            "Model file is broken", f"{path} is {reason} ({error})", hint
+        ) from error
 
 
 def _own_sources(model: Lm, shapes: Shapes) -> dict[str, Source]:
     """Our parameters under their own names, the quantised ones with scales and biases."""
     sources = {}
-    for name, _ in tree_flatten(model.parameters()):
+    for name in named_parameters(model):
         sources[name] = Source(name)
         base = name.removesuffix("weight")
         if f"{base}scales" in shapes:
@@ -149,9 +146,7 @@ def _torch_sources(model: Lm, shapes: Shapes) -> dict[str, Source]:
     """Our parameters under the names of Kyutai's PyTorch files."""
     config = model.config
     schedule = config.depformer_weights_per_step_schedule or tuple(range(config.dep_q))
-    return {
-        name: _torch_source(name, schedule, shapes) for name, _ in tree_flatten(model.parameters())
-    }
+    return {name: _torch_source(name, schedule, shapes) for name in named_parameters(model)}
 
 
 def _torch_source(name: str, schedule: tuple[int, ...], shapes: Shapes) -> Source:
@@ -200,10 +195,12 @@ def _check(path: Path, model: Lm, shapes: Shapes, sources: dict[str, Source]) ->
     missing = [f"{s.name} is missing" for s in sources.values() if s.name not in shapes]
     wrong = [
         line
-        for name, value in tree_flatten(model.parameters())
+        for name, value in named_parameters(model).items()
         if (line := _mismatch(name, value.shape, shapes, sources))
     ]
-    extra = [f"{name} is unknown" for name in sorted(set(shapes) - {s.name for s in sources.values()})]
+    extra = [
+        f"{name} is unknown" for name in sorted(set(shapes) - {s.name for s in sources.values()})
+    ]
     problems = missing + wrong + extra
     if not problems:
         return
@@ -272,13 +269,15 @@ def _fill(
     progress: Progress | None,
 ) -> None:
     """Give every module its numbers, one module at a time."""
-    arrays: dict[str, mx.array] = mx.load(str(path))
+    arrays = cast("dict[str, mx.array]", mx.load(str(path)))
     total, done = sum(a.nbytes for a in arrays.values()), 0
     waiting: dict[str, int] = {}
     for source in sources.values():
         waiting[source.name] = waiting.get(source.name, 0) + 1
     for prefix, module in _leaves(model):
-        own = [k for k in ("weight", "scales", "biases", "learnt_padding") if f"{prefix}{k}" in sources]
+        own = [
+            k for k in ("weight", "scales", "biases", "learnt_padding") if f"{prefix}{k}" in sources
+        ]
         taken = {k: _take(arrays, sources[f"{prefix}{k}"], waiting) for k in own}
         _set(module, taken, quant, dtype)
         for source in (sources[f"{prefix}{k}"] for k in own):
@@ -290,16 +289,16 @@ def _fill(
             progress(done, total)
 
 
-def _leaves(model: Lm) -> Iterator[tuple[str, nn.Module]]:
-    """The modules that hold parameters of their own, in an order that keeps the parts of one PyTorch
-    tensor together (all slices of a layer), with their name and a dot."""
+def _leaves(model: Lm) -> Iterator[tuple[str, Module]]:
+    """The modules that hold parameters of their own, in an order that keeps the parts of one
+    PyTorch tensor together (all slices of a layer), with their name and a dot."""
     leaves = [
         (f"{name}.", module)
         for name, module in model.named_modules()
         if any(isinstance(v, mx.array) for v in module.values())
     ]
 
-    def order(leaf: tuple[str, nn.Module]) -> tuple[str, str]:
+    def order(leaf: tuple[str, Module]) -> tuple[str, str]:
         words = leaf[0].split(".")
         is_slice = words[:2] == ["depformer", "slices"]
         return (".".join(words[3:]), words[2].zfill(3)) if is_slice else ("", leaf[0])
@@ -316,7 +315,7 @@ def _take(arrays: dict[str, mx.array], source: Source, waiting: dict[str, int]) 
     return array[source.part * rows : (source.part + 1) * rows]
 
 
-def _set(module: nn.Module, taken: dict[str, mx.array], quant: int | None, dtype: mx.Dtype) -> None:
+def _set(module: Module, taken: dict[str, mx.array], quant: int | None, dtype: mx.Dtype) -> None:
     """Cast, quantise if asked, evaluate: after this the file's own bytes are not needed."""
     if "scales" in taken and isinstance(module, Weight):
         module.set_quantised(

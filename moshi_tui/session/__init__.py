@@ -1,0 +1,1 @@
+"""A talk: loading, the engine and its threads. Knows nothing of a screen."""

@@ -104,7 +104,8 @@ class FrameSink(Protocol):
         ...
 
     def write(self, pcm: Pcm) -> float:
-        """Play `pcm` [n] float32, 24 kHz; returns in how many seconds its first sample will be heard.
+        """Play `pcm` [n] float32, 24 kHz; returns in how many seconds its first sample will be
+        heard.
 
         Raises MoshiTuiError if the speaker has failed.
         """
@@ -131,7 +132,8 @@ class FrameSink(Protocol):
         ...
 
     def close(self, *, drain: bool) -> None:
-        """Stop for good, after playing what waits if `drain`; may be called twice, on any thread."""
+        """Stop for good, after playing what waits if `drain`; may be called twice, on any
+        thread."""
         ...
 
 
@@ -271,7 +273,8 @@ class LiveSink:
 
 
 class FileSource:
-    """The frames of a sound file, as fast as they are asked for; the last is filled up with silence.
+    """The frames of a sound file, as fast as they are asked for; the last is filled up with
+    silence.
 
     Any format, rate and channel count that libsndfile reads. The constructor raises MoshiTuiError.
     """

@@ -21,13 +21,11 @@ DEMO_GAP_SECONDS = 4.0
 """Silence before the demo's speech file begins again."""
 
 
-def live_ends(
-    settings: Settings, tell: Callable[[Event], None]
-) -> tuple[FrameSource, FrameSink]:
+def live_ends(settings: Settings, tell: Callable[[Event], None]) -> tuple[FrameSource, FrameSink]:
     """The microphone and the speaker that the settings ask for, not started yet.
 
-    A file stands in where one is named. In the demo it also stands in where there is no device, which
-    is told as a notice; otherwise a missing device raises MoshiTuiError.
+    A file stands in where one is named. In the demo it also stands in where there is no device,
+    which is told as a notice; otherwise a missing device raises MoshiTuiError.
     """
     return LiveSource(_microphone(settings, tell)), LiveSink(_speaker(settings, tell))
 
@@ -64,5 +62,3 @@ def _speaker(settings: Settings, tell: Callable[[Event], None]) -> Sink:
 def _may_do_without(settings: Settings, device: str | None) -> bool:
     """The demo runs anywhere, unless the person insists on a device."""
     return settings.checkpoint.demo and device is None
-
-

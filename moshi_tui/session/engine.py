@@ -6,8 +6,10 @@ One frame is 80 ms. Its way, and where each step is written:
  2. A frame is taken from the ring, at 24 kHz.                     endpoints.py      encode thread
  3. Muted? Then the model hears silence.                           stages.py         encode thread
  4. The codec makes codes of it.                                   codec/            encode thread
- 5. The model steps: text token and audio codes.                   model/generate.py inference thread
- 6. The token becomes a piece of text, with its frame's number.    stages.py         inference thread
+ 5. The model steps: text token and audio codes.                   model/generate.py inference
+ thread
+ 6. The token becomes a piece of text, with its frame's number.    stages.py         inference
+ thread
  7. The second codec makes sound of the codes.                     codec/            decode thread
  8. The sound goes into the speaker's ring; its callback plays it. endpoints.py      decode thread
  9. The listener hears of everything that happens (events.py).     on whichever thread it happens
@@ -93,7 +95,8 @@ class Engine:
     def stop(self, timeout: float) -> bool:
         """End all threads; may be called again, and before `start`.
 
-        Returns whether they ended within `timeout` seconds. A model step can't be interrupted: if it
+        Returns whether they ended within `timeout` seconds. A model step can't be interrupted: if
+        it
         takes longer than that, the threads go on, and the process should end with `os._exit` (MLX
         aborts a process that exits while one of its threads works).
         """
@@ -111,7 +114,8 @@ class Engine:
         self._shared.muted = muted
 
     def reset(self) -> None:
-        """Let model, codecs and queues forget the talk; `WasReset` follows. From one thread only."""
+        """Let model, codecs and queues forget the talk; `WasReset` follows. From one thread
+        only."""
         self._shared.epoch += 1
 
     @property
@@ -162,7 +166,8 @@ class Engine:
             )
 
     def _fail(self, error: MoshiTuiError) -> None:
-        """Tell the first failure and stop; those of other threads that follow from it are logged."""
+        """Tell the first failure and stop; those of other threads that follow from it are
+        logged."""
         if self._failed.acquire(blocking=False):
             self._shared.emit(Failed(error))
         self._shared.stop.set()

@@ -28,7 +28,7 @@ WARM_UP_STEPS = 3
 which builds none and where a step of a large model takes seconds)."""
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - not an error: the person's wish
     """The person has left while something was loading."""
 
 

@@ -75,9 +75,10 @@ class Pipe(Generic[Item]):
         """Wait for room; gives up when the session stops."""
         while not self._stop.is_set():
             try:
-                return self._queue.put(item, timeout=WAIT_SECONDS)
+                self._queue.put(item, timeout=WAIT_SECONDS)
             except queue.Full:
                 continue
+            return
 
     def get(self) -> Item | None:
         """The next item; None at the end of the stream, or when the session stops."""
@@ -164,7 +165,8 @@ class EncodeStage:
             elif self._source.ended:
                 for _ in range(self._tail):
                     self._pass_on(self._silence, self._shared.clock())
-                return self._out.put(None)
+                self._out.put(None)
+                return
 
     def _pass_on(self, pcm: npt.NDArray[np.float32], captured_at: float) -> None:
         self._tell_changes()

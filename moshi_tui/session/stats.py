@@ -1,10 +1,11 @@
-"""Numbers that change all the time: one frozen snapshot, swapped in one assignment, polled by the UI."""
+"""Numbers that change all the time: one frozen snapshot, swapped in one assignment, polled by the
+UI."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from moshi_tui.audio.levels import Level
+from moshi_tui.audio.levels import SILENCE, Level
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,6 @@ class Stats:
     context_size: int = 0
     memory_bytes: int = 0
     """MLX's active memory."""
-    user: Level = Level()
-    moshi: Level = Level()
+    user: Level = SILENCE
+    moshi: Level = SILENCE
     muted: bool = False

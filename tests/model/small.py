@@ -5,7 +5,7 @@ import json
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_map
 
-from moshi_tui.model.config import LmConfig, gating_hidden
+from moshi_tui.model.config import LmConfig
 from moshi_tui.model.lm import Lm
 
 CONFIG = {
@@ -28,16 +28,11 @@ def write_checkpoint(folder, config=None, dtype=mx.float32):
     """config.json and model.safetensors with random weights in the published MLX naming."""
     data = CONFIG | (config or {})
     sizes = LmConfig.from_dict(data)
-    widths = [
-        gating_hidden(dim, forward, torch_naming=False)
-        for dim, forward in (
-            (sizes.dim, sizes.dim_feedforward),
-            (sizes.depformer_dim, sizes.depformer_dim_feedforward),
-        )
-    ]
-    model = Lm(sizes, *widths)
+    model = Lm(sizes)
     mx.random.seed(5)
-    weights = tree_map(lambda a: mx.random.normal(a.shape) * a.shape[-1] ** -0.5, model.parameters())
+    weights = tree_map(
+        lambda a: mx.random.normal(a.shape) * a.shape[-1] ** -0.5, model.parameters()
+    )
     arrays = {name: value.astype(dtype) for name, value in tree_flatten(weights)}
     (folder / "config.json").write_text(json.dumps(data))
     mx.save_safetensors(str(folder / "model.safetensors"), arrays)

@@ -22,7 +22,9 @@ def talk(generator, n=30):
 
 
 def tokens(steps):
-    return [(s.text_token, None if s.audio_codes is None else s.audio_codes.tolist()) for s in steps]
+    return [
+        (s.text_token, None if s.audio_codes is None else s.audio_codes.tolist()) for s in steps
+    ]
 
 
 def test_the_first_step_uses_its_frame(model):

@@ -1,4 +1,4 @@
-"""A codec and a model that give back what they get, and a microphone and a speaker under control."""
+"""A codec and a model that give back what they get; a microphone and a speaker under control."""
 
 import threading
 import time

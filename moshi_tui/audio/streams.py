@@ -1,0 +1,235 @@
+"""A microphone and a speaker: PortAudio streams, each with a ring.
+
+Their callbacks run on PortAudio's real-time thread. They copy, count and return: no lock, no log,
+nothing allocated beyond the few small objects that Python can't do without.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from moshi_tui.audio.devices import Device, Kind, load
+from moshi_tui.audio.playout import Playout
+from moshi_tui.audio.ring import Ring
+from moshi_tui.errors import MoshiTuiError
+
+BLOCK_SECONDS = 0.01
+"""Length of a callback's block."""
+RING_SECONDS = 4.0
+STALL_SECONDS = 3.0
+"""A device whose callback has not come for so long counts as failed."""
+CLOSE_SECONDS = 0.45
+RATES = (48_000, 44_100, 24_000, 16_000)
+"""Tried in this order after the device's own."""
+
+# PortAudio's errors that another rate or channel count may cure: unanticipated host error (macOS
+# says this to rates that it first declared good), invalid sample rate, invalid channel count.
+_WORTH_A_TRY = ((-9999,), (-9998,), (-9997,))
+
+
+class Microphone:
+    """Records one device into a ring, mono, at the device's rate. A `base.Source`.
+
+    Several channels are averaged. The constructor opens the device; sound flows after `start`.
+    Raises MoshiTuiError if it can't be opened.
+    """
+
+    finished = False
+
+    def __init__(self, device: Device, *, ring_s: float = RING_SECONDS) -> None:
+        self.name = device.name
+        self.overflows = 0
+        self._port = _Port("input", device, self._callback)
+        self.rate = self._port.rate
+        self.latency_s = self._port.latency_s
+        self.ring = Ring(round(self.rate * ring_s), overwrite=True)
+        self._mono = np.zeros(self._port.block, np.float32)
+
+    @property
+    def failed(self) -> str | None:
+        """One sentence if the device is gone, else None."""
+        return self._port.failed
+
+    def start(self) -> None:
+        """Begin to record. Raises MoshiTuiError if the device refuses."""
+        self._port.start()
+
+    def close(self) -> None:
+        """Stop for good, within 0.5 s even if the device is gone."""
+        self._port.close()
+
+    def _callback(self, data: Any, frames: int, _time: Any, status: Any) -> None:
+        self._port.beat = time.monotonic()
+        if status and status.input_overflow:
+            self.overflows += 1
+        pcm = np.frombuffer(data, np.float32)
+        if self._port.channels > 1:
+            mono = self._mono[:frames]
+            pcm = np.mean(pcm.reshape(frames, -1), axis=1, out=mono)
+        self.ring.push(pcm)
+
+
+class Speaker:
+    """Plays a ring on one device, at the device's rate. A `base.Sink`.
+
+    Mono sound goes to all channels that had to be opened. The constructor opens the device; sound
+    flows after `start`. Raises MoshiTuiError if it can't be opened.
+    """
+
+    def __init__(self, device: Device, *, ring_s: float = RING_SECONDS) -> None:
+        self.name = device.name
+        self.xruns = 0
+        """Times that the system said our callback came too late."""
+        self._port = _Port("output", device, self._callback)
+        self.rate = self._port.rate
+        self.latency_s = self._port.latency_s
+        self.ring = Ring(round(self.rate * ring_s), overwrite=False)
+        self._playout = Playout(self.ring, self.rate)
+        self._mono = np.zeros(self._port.block, np.float32)
+        self._done = load().CallbackStop
+
+    @property
+    def underruns(self) -> int:
+        """Times that the ring ran dry after playing had begun."""
+        return self._playout.underruns
+
+    @property
+    def failed(self) -> str | None:
+        """One sentence if the device is gone, else None."""
+        return self._port.failed
+
+    def start(self) -> None:
+        """Begin to play. Raises MoshiTuiError if the device refuses."""
+        self._port.start()
+
+    def close(self, drain: bool = False) -> None:
+        """Stop for good, within 0.5 s even if the device is gone; `drain` plays the ring first."""
+        if drain:
+            self._playout.ending = True
+            self._port.wait_until_over(self.ring.fill / self.rate + self.latency_s + 0.2)
+        self._port.close()
+
+    def _callback(self, data: Any, frames: int, _time: Any, status: Any) -> None:
+        self._port.beat = time.monotonic()
+        if status and status.output_underflow:
+            self.xruns += 1
+        pcm = np.frombuffer(data, np.float32)
+        if self._port.channels > 1:
+            mono = self._mono[:frames]
+            self._playout.fill(mono)
+            pcm.reshape(frames, -1)[:] = mono[:, None]
+        else:
+            self._playout.fill(pcm)
+        if self._playout.ending and self._playout.idle:
+            raise self._done
+
+
+class _Port:
+    """One PortAudio stream in one direction: opened by trial, closed in bounded time."""
+
+    def __init__(self, kind: Kind, device: Device, callback: Callable[..., None]) -> None:
+        self.beat = 0.0
+        """When the callback came last; written by it."""
+        self._name = device.name
+        self._over = threading.Event()
+        self._started = False
+        self._closing = False
+        self._failure: str | None = None
+        self._stream = _open(kind, device, callback, self._over.set)
+        self.rate = round(self._stream.samplerate)
+        self.channels = int(self._stream.channels)
+        self.block = int(self._stream.blocksize)
+        self.latency_s = float(self._stream.latency)
+
+    @property
+    def failed(self) -> str | None:
+        if not self._started or self._closing:
+            return self._failure
+        if self._over.is_set():
+            return f"{self._name} stopped by itself; was it unplugged?"
+        if time.monotonic() - self.beat > STALL_SECONDS:
+            return f"{self._name} has not moved any sound for {STALL_SECONDS:.0f} seconds."
+        return None
+
+    def start(self) -> None:
+        self.beat = time.monotonic()
+        self._started = True
+        try:
+            self._stream.start()
+        except load().PortAudioError as error:
+            self._started = False
+            raise _refused(self._name, error) from error
+
+    def wait_until_over(self, seconds: float) -> None:
+        """Until the callback has ended the stream. Returns early if it was not running."""
+        if self._started and not self._closing and self.failed is None:
+            self._closing = True
+            self._over.wait(seconds)
+
+    def close(self) -> None:
+        # PortAudio waits without limit for a sound server that hangs, so a thread does that.
+        self._failure = self.failed
+        self._closing = True
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        closer = threading.Thread(target=_close, args=(stream,), name="audio-close", daemon=True)
+        closer.start()
+        closer.join(CLOSE_SECONDS)
+        if closer.is_alive():
+            # The process would hang in the same way when sounddevice cleans up at its exit.
+            portaudio = load()
+            if hasattr(portaudio, "_exit_handler"):
+                atexit.unregister(portaudio._exit_handler)
+
+
+def _close(stream: Any) -> None:
+    stream.abort()
+    stream.close()
+
+
+def _open(
+    kind: Kind, device: Device, callback: Callable[..., None], over: Callable[[], None]
+) -> Any:
+    """The first combination of rate and channels that the device takes, as a stream.
+
+    Asking PortAudio (`check_input_settings`) is no use: macOS then refuses what it said it takes.
+    """
+    portaudio = load()
+    make = portaudio.RawInputStream if kind == "input" else portaudio.RawOutputStream
+    most = device.channels(kind)
+    refusal: Exception | None = None
+    for rate in dict.fromkeys((device.rate, *RATES)):
+        for channels in sorted({1, min(2, most), most}):
+            try:
+                return make(
+                    device=device.index,
+                    samplerate=rate,
+                    channels=channels,
+                    dtype="float32",
+                    blocksize=round(rate * BLOCK_SECONDS),
+                    latency="low",
+                    callback=callback,
+                    finished_callback=over,
+                )
+            except portaudio.PortAudioError as error:
+                refusal = error
+                if error.args[1:2] not in _WORTH_A_TRY:
+                    raise _refused(device.name, error) from error
+    assert refusal is not None
+    raise _refused(device.name, refusal) from refusal
+
+
+def _refused(name: str, error: Exception) -> MoshiTuiError:
+    return MoshiTuiError(
+        "Sound device refused",
+        f"{name}: {error.args[0] if error.args else error}.",
+        "Another program may be holding it. Close that, plug the device in again, or choose "
+        "another one with --input-device or --output-device.",
+    )

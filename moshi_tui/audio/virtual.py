@@ -1,0 +1,241 @@
+"""A microphone and a speaker without a sound card: a thread with a clock plays the callback."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from moshi_tui.audio.files import AudioReader, WavWriter
+from moshi_tui.audio.playout import Playout
+from moshi_tui.audio.ring import Pcm, Ring
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import SAMPLE_RATE
+
+Clock = Callable[[], float]
+"""Seconds, monotonic."""
+Wait = Callable[[threading.Event, float], bool]
+"""Sleeps for some seconds or until the event is set; returns whether it is set."""
+
+MIC_BLOCK = 480
+"""20 ms."""
+SPEAKER_BLOCK = 240
+"""10 ms."""
+RING_SECONDS = 4.0
+CATCH_UP_SECONDS = 1.0
+"""Further behind than this (the process was suspended), time is skipped instead of made up for."""
+
+log = logging.getLogger(__name__)
+
+
+class FileMicrophone:
+    """Plays a sound file, or an array, into a ring in real time. A `base.Source`.
+
+    After its end follow silence and `finished`. The file is read while it plays.
+
+    Args:
+        source: a file, or float32 [n] at 24 kHz.
+        loop: begin again at the end, for ever.
+        gap_s: silence after each round of a loop.
+        clock, wait: what tells and spends time; replaced in tests.
+
+    Raises MoshiTuiError if the file can't be opened.
+    """
+
+    rate = SAMPLE_RATE
+    latency_s = 0.0
+    overflows = 0
+
+    def __init__(
+        self,
+        source: Path | Pcm,
+        *,
+        loop: bool = False,
+        gap_s: float = 0.0,
+        ring_s: float = RING_SECONDS,
+        clock: Clock = time.monotonic,
+        wait: Wait = threading.Event.wait,
+    ) -> None:
+        self.name = source.name if isinstance(source, Path) else "recorded sound"
+        self.ring = Ring(round(self.rate * ring_s), overwrite=True)
+        self.finished = False
+        """The whole file has been pushed."""
+        if isinstance(source, Path):
+            AudioReader(source).close()  # complains now rather than later
+        elif len(source) == 0:
+            raise ValueError("an empty array")
+        self._blocks = _blocks(_rounds(source, loop=loop, gap=round(gap_s * self.rate)))
+        self._silence = np.zeros(MIC_BLOCK, np.float32)
+        self._ticker = _Ticker("file-mic", MIC_BLOCK / self.rate, self._tick, clock, wait)
+
+    @property
+    def failed(self) -> str | None:
+        """One sentence if the file could not be read on, else None."""
+        return self._ticker.failed
+
+    def start(self) -> None:
+        """Begin to play the file."""
+        self._ticker.start()
+
+    def close(self) -> None:
+        """Stop for good."""
+        if self._ticker.stop():
+            self._blocks.close()
+
+    def _tick(self) -> bool:
+        block = next(self._blocks, None)
+        if block is None:
+            self.finished = True
+            block = self._silence
+        self.ring.push(block)
+        return True
+
+
+class NullSpeaker:
+    """Plays a ring in real time to nobody, or into a WAV file. A `base.Sink`.
+
+    Args:
+        output: gets exactly what a listener would have heard since `start`, gaps included.
+        clock, wait: what tells and spends time; replaced in tests.
+
+    Raises MoshiTuiError if the file can't be made.
+    """
+
+    rate = SAMPLE_RATE
+    latency_s = 0.0
+
+    def __init__(
+        self,
+        output: Path | None = None,
+        *,
+        ring_s: float = RING_SECONDS,
+        clock: Clock = time.monotonic,
+        wait: Wait = threading.Event.wait,
+    ) -> None:
+        self.name = output.name if output else "no speaker"
+        self.ring = Ring(round(self.rate * ring_s), overwrite=False)
+        self._playout = Playout(self.ring, self.rate)
+        self._writer = WavWriter(output) if output else None
+        self._write_error: str | None = None
+        self._block = np.zeros(SPEAKER_BLOCK, np.float32)
+        self._ticker = _Ticker("null-speaker", SPEAKER_BLOCK / self.rate, self._tick, clock, wait)
+
+    @property
+    def underruns(self) -> int:
+        """Times that the ring ran dry after playing had begun."""
+        return self._playout.underruns
+
+    @property
+    def failed(self) -> str | None:
+        """One sentence if the file can't be written any more (playing goes on), else None."""
+        return self._write_error or self._ticker.failed
+
+    def start(self) -> None:
+        """Begin to play."""
+        self._ticker.start()
+
+    def close(self, drain: bool = False) -> None:
+        """Stop for good and complete the file; `drain` plays the ring first."""
+        if drain:
+            self._playout.ending = True
+            self._ticker.join(self.ring.fill / self.rate + 0.5)
+        self._ticker.stop()
+        self._finish_file()
+
+    def _tick(self) -> bool:
+        if self._playout.ending and self._playout.idle and not self.ring.fill:
+            return False
+        self._playout.fill(self._block)
+        if self._writer is not None and self._write_error is None:
+            try:
+                self._writer.write(self._block)
+            except MoshiTuiError as error:
+                self._write_error = str(error)
+        return True
+
+    def _finish_file(self) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._writer.close()
+        except MoshiTuiError as error:
+            self._write_error = str(error)
+
+
+class _Ticker:
+    """A thread that calls `tick` once a period, by absolute deadlines, until it returns False."""
+
+    def __init__(
+        self, name: str, period_s: float, tick: Callable[[], bool], clock: Clock, wait: Wait
+    ) -> None:
+        self.failed: str | None = None
+        self._period_s = period_s
+        self._tick = tick
+        self._clock = clock
+        self._wait = wait
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait until it ends by itself, at most so long."""
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def stop(self) -> bool:
+        """Ask it to end; returns whether it has."""
+        self._stop.set()
+        self.join(0.4)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._keep_time()
+        except MoshiTuiError as error:
+            self.failed = str(error)
+        except Exception as error:
+            log.exception("%s ended", self._thread.name)
+            self.failed = f"{type(error).__name__}: {error}"
+
+    def _keep_time(self) -> None:
+        start = self._clock()
+        ticks = 0
+        going = True
+        while going:
+            ticks += 1
+            late = self._clock() - (start + ticks * self._period_s)
+            if late > CATCH_UP_SECONDS:
+                start += late
+            if self._wait(self._stop, max(0.0, -late)):
+                return
+            going = self._tick()
+
+
+def _rounds(source: Path | Pcm, *, loop: bool, gap: int) -> Iterator[Pcm]:
+    while True:
+        if isinstance(source, Path):
+            with AudioReader(source) as reader:
+                yield from reader.chunks()
+        else:
+            yield source
+        if not loop:
+            return
+        yield np.zeros(gap, np.float32)
+
+
+def _blocks(chunks: Iterator[Pcm]) -> Generator[Pcm, None, None]:
+    """Blocks [MIC_BLOCK]; the last one is filled up with silence."""
+    pending = np.zeros(0, np.float32)
+    for chunk in chunks:
+        pending = np.concatenate((pending, chunk))
+        whole = len(pending) - len(pending) % MIC_BLOCK
+        yield from pending[:whole].reshape(-1, MIC_BLOCK)
+        pending = pending[whole:]
+    if len(pending):
+        yield np.pad(pending, (0, MIC_BLOCK - len(pending)))

@@ -1,0 +1,187 @@
+import threading
+
+import numpy as np
+import pytest
+
+from moshi_tui.audio import streams
+from moshi_tui.audio.base import Sink, Source
+from moshi_tui.audio.devices import pick
+from moshi_tui.audio.streams import Microphone, Speaker
+from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker
+from moshi_tui.errors import MoshiTuiError
+
+
+def microphone(wanted=None):
+    return Microphone(pick("input", wanted))
+
+
+def speaker(wanted=None):
+    return Speaker(pick("output", wanted))
+
+
+def test_what_is_heard_is_in_the_ring(portaudio):
+    mic = microphone()
+    mic.start()
+    block = np.linspace(-1, 1, 480, dtype=np.float32)
+    portaudio.streams[0].hear(block[:, None])
+    assert np.array_equal(mic.ring.latest(480), block)
+    assert (mic.name, mic.rate, mic.latency_s) == ("Built-in Microphone", 48_000, 0.02)
+    mic.close()
+    assert portaudio.streams[0].calls == ["start", "abort", "close"]
+
+
+def test_channels_are_averaged(portaudio):
+    portaudio.accepts = lambda rate, channels: channels == 2
+    mic = microphone("2")
+    portaudio.streams[0].hear(np.tile(np.float32([0.5, 0.25]), (441, 1)))
+    assert np.all(mic.ring.latest(441) == 0.375)
+
+
+def test_what_is_in_the_ring_is_played_on_all_channels(portaudio):
+    portaudio.accepts = lambda rate, channels: channels == 2
+    out = speaker()
+    out.ring.push(np.full(1000, 0.5, np.float32))
+    stream = portaudio.streams[0]
+    heard = np.concatenate([stream.ask() for _ in range(4)])
+    assert heard.shape == (1920, 2)
+    assert np.array_equal(heard[:, 0], heard[:, 1])
+    assert np.all(heard[240:1000] == 0.5)
+    assert not heard[1240:].any()
+    assert out.underruns == 1
+
+
+def test_a_mono_speaker_is_always_given_a_whole_block(portaudio):
+    out = speaker()
+    assert not portaudio.streams[0].ask().any()
+    out.ring.push(np.full(100, 0.5, np.float32))
+    assert np.isfinite(portaudio.streams[0].ask()).all()
+
+
+def test_flags_of_the_system_are_counted(portaudio):
+    from tests.audio.fake_portaudio import flags
+
+    mic, out = microphone(), speaker()
+    for _ in range(2):
+        portaudio.streams[0].hear(np.zeros((480, 1)), flags(input_overflow=True))
+        portaudio.streams[1].ask(flags(output_underflow=True))
+    portaudio.streams[0].hear(np.zeros((480, 1)), flags())
+    assert mic.overflows == 2
+    assert out.xruns == 2
+
+
+def test_rates_are_tried_the_devices_own_first(portaudio):
+    portaudio.accepts = lambda rate, channels: rate == 24_000
+    mic = microphone("2")
+    assert mic.rate == 24_000
+    assert portaudio.tried == [
+        (44_100, 1), (44_100, 2), (48_000, 1), (48_000, 2), (24_000, 1),
+    ]  # fmt: skip
+
+
+def test_a_device_that_takes_only_all_its_channels(portaudio):
+    portaudio.accepts = lambda rate, channels: channels == 18
+    assert microphone("pro").rate == 96_000
+    assert portaudio.tried == [(96_000, 1), (96_000, 2), (96_000, 18)]
+
+
+def test_a_device_that_refuses_everything(portaudio):
+    portaudio.accepts = lambda rate, channels: False
+    with pytest.raises(MoshiTuiError, match="Built-in Microphone: Invalid sample rate") as caught:
+        microphone()
+    assert "--input-device" in caught.value.hint
+
+
+def test_a_busy_device_is_not_tried_again_and_again(portaudio):
+    portaudio.accepts = lambda rate, channels: False
+    portaudio.refusal = ("Device unavailable", -9985)
+    with pytest.raises(MoshiTuiError, match="Device unavailable"):
+        speaker()
+    assert len(portaudio.tried) == 1
+
+
+def test_a_device_that_refuses_to_start(portaudio):
+    mic = microphone()
+    portaudio.streams[0].start_error = portaudio.PortAudioError("Error starting stream", -9999)
+    with pytest.raises(MoshiTuiError, match="Error starting stream"):
+        mic.start()
+    assert mic.failed is None
+    mic.close()
+
+
+@pytest.mark.parametrize("make", [microphone, speaker])
+def test_a_stream_that_stops_by_itself_has_failed(portaudio, make):
+    endpoint = make()
+    endpoint.start()
+    assert endpoint.failed is None
+    portaudio.streams[0].options["finished_callback"]()
+    assert "unplugged" in endpoint.failed
+    endpoint.close()
+    assert "unplugged" in endpoint.failed
+
+
+def test_a_stream_that_was_closed_has_not_failed(portaudio):
+    mic = microphone()
+    mic.start()
+    mic.close()
+    portaudio.streams[0].options["finished_callback"]()
+    assert mic.failed is None
+
+
+def test_a_stream_that_stands_still_has_failed_until_it_moves(portaudio, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(streams.time, "monotonic", lambda: now)
+    mic = microphone()
+    mic.start()
+    now += streams.STALL_SECONDS + 0.1
+    assert "3 seconds" in mic.failed
+    portaudio.streams[0].hear(np.zeros((480, 1)))
+    assert mic.failed is None
+
+
+def test_closing_is_bounded_when_the_device_hangs(portaudio, monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(streams.atexit, "unregister", forgotten.append)
+    monkeypatch.setattr(streams, "CLOSE_SECONDS", 0.05)
+    portaudio._exit_handler = object()
+    mic = microphone()
+    mic.start()
+    portaudio.streams[0].hang = released = threading.Event()
+    mic.close()
+    mic.close()
+    assert portaudio.streams[0].calls == ["start"]
+    assert forgotten == [portaudio._exit_handler]
+    released.set()
+
+
+def test_drain_waits_for_the_ring(portaudio):
+    out = speaker()
+    out.start()
+    out.ring.push(np.full(4800, 0.5, np.float32))
+    stream = portaudio.streams[0]
+    player = threading.Thread(target=lambda: [stream.ask() for _ in range(13)])
+    closer = threading.Thread(target=out.close, kwargs={"drain": True})
+    closer.start()
+    while not out._playout.ending:
+        threading.Event().wait(0.001)
+    assert "abort" not in stream.calls or not closer.is_alive()
+    player.start()
+    player.join()
+    closer.join(5)
+    assert not closer.is_alive()
+    assert out.ring.fill == 0
+    assert out.underruns == 0
+    assert out.failed is None
+
+
+def test_draining_what_never_started_returns(portaudio):
+    out = speaker()
+    out.ring.push(np.zeros(48_000, np.float32))
+    out.close(drain=True)
+
+
+def test_all_four_keep_the_protocols(portaudio):
+    sources: list[Source] = [microphone(), FileMicrophone(np.zeros(1, np.float32))]
+    sinks: list[Sink] = [speaker(), NullSpeaker()]
+    for endpoint in (*sources, *sinks):
+        for name in ("name", "rate", "ring", "latency_s", "failed", "start", "close"):
+            assert hasattr(endpoint, name)
