@@ -73,7 +73,7 @@ def _choose_words(
     tokens but `words` look away."""
     direction = np.ones(tensors["text_emb.weight"].shape[1], np.float32)
     tensors["text_emb.weight"] += 0.15 * direction
-    wanted = np.full((len(tensors["text_linear.weight"]), 1), -PAUSE, np.float32)
+    wanted = np.full((len(tensors["text_linear.weight"]), 1), -3 * PAUSE, np.float32)
     wanted[list(words)] = 0.0
     wanted[padding] = PAUSE
     tensors["text_linear.weight"] += wanted / direction.size * direction
