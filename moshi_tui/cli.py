@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,17 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace, Settings
 
 
 def _screen(args: argparse.Namespace, settings: Settings) -> int:
-    from moshi_tui.session.ends import live_ends
-    from moshi_tui.session.engine import Engine
     from moshi_tui.ui.app import run_app
+    from moshi_tui.ui.engine_port import EngineLike, Listener
 
-    outcome = run_app(
-        lambda listener: Engine(settings, listener, lambda tell: live_ends(settings, tell))
-    )
+    def make_engine(listener: Listener) -> EngineLike:
+        # Imported once the first screen is painted: MLX and the codec take a while.
+        from moshi_tui.session.ends import live_ends
+        from moshi_tui.session.engine import Engine
+
+        return Engine(settings, listener, partial(live_ends, settings))
+
+    outcome = run_app(make_engine)
     if outcome.failure is not None:
         print(f"moshi-tui: {outcome.failure}", file=sys.stderr)
     return _leave(outcome.status, outcome.stopped)

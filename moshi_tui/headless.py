@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -47,7 +48,7 @@ def talk(settings: Settings, *, seconds: float | None = None) -> tuple[int, bool
     Returns the exit status and whether the engine's threads have ended. Raises MoshiTuiError.
     """
     events: queue.Queue[Event] = queue.Queue()
-    engine = Engine(settings, events.put, lambda tell: live_ends(settings, tell))
+    engine = Engine(settings, events.put, partial(live_ends, settings))
     with _signals() as asked:
         engine.start()
         writer = _Transcript(sys.stdout)
