@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from functools import partial
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as moshi_tui.cli does
 
 from moshi_tui.config import CheckpointOptions, SamplingOptions, Settings
 from moshi_tui.session.ends import live_ends

@@ -7,13 +7,14 @@ so that `--help` and `--version` answer at once and on any machine.
 from __future__ import annotations
 
 import argparse
+import difflib
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from moshi_tui import __version__, paths
 from moshi_tui.config import AudioOptions, CheckpointOptions, SamplingOptions, Settings
@@ -24,7 +25,7 @@ on your own machine. Without a command: the screen."""
 
 EPILOG = """examples:
   moshi-tui --demo                     try it: no download, no microphone needed
-  moshi-tui --quant 4                  talk with Moshi (4.8 GB, downloaded once)
+  moshi-tui --quant 4                  talk with Moshi (5.2 GB, downloaded once)
   moshi-tui run in.wav --output out.wav --quant 4
   moshi-tui --headless --quant 4 | tee talk.txt
 """
@@ -35,18 +36,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     # NumPy's OpenBLAS spins on every core between its calls, which starves the other stages: on 2
     # cores `run --demo` went at 0.9 instead of 2.9 times real time. Must precede NumPy's import.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    args = _parser().parse_args(argv)
     try:
+        args = _parser().parse_args(argv)
         settings = _settings(args)
+        _check_files(args, settings)
         _start_log(getattr(args, "verbose", False))
-        return _command(args)(args, settings)
+        status = _command(args)(args, settings)
+        sys.stdout.flush()
     except MoshiTuiError as error:
         print(f"moshi-tui: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # Whoever read our output has gone: not an error, but Python must not try to flush it.
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        # Our output can't be written: whoever read it has gone (no error), or the disk is full.
+        # Python must not try to flush it once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        if isinstance(error, BrokenPipeError):
+            return 141
+        print(f"moshi-tui: {error.strerror}: {error.filename or 'stdout'}", file=sys.stderr)
+        return 1
+    return status
 
 
 def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace, Settings], int]:
@@ -56,6 +66,12 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace, Settings
 
 
 def _screen(args: argparse.Namespace, settings: Settings) -> int:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise MoshiTuiError(
+            "No terminal",
+            "the screen needs one for its keys (stdin) and its picture (stderr)",
+            "Without a screen: moshi-tui --headless, or moshi-tui run.",
+        )
     from moshi_tui.ui.app import run_app
     from moshi_tui.ui.engine_port import EngineLike, Listener
 
@@ -98,6 +114,28 @@ def _leave(status: int, stopped: bool) -> int:
     os._exit(status)
 
 
+def _check_files(args: argparse.Namespace, settings: Settings) -> None:
+    """Refuse now what would only fail after minutes of loading, or destroy something."""
+    audio = settings.audio
+    source = getattr(args, "input", None) or audio.input_file
+    output = getattr(args, "output", None) or audio.output_file
+    text = getattr(args, "text", None)
+    for target in (output, text):
+        if target is None:
+            continue
+        if source is not None and source.exists() and target.exists() and target.samefile(source):
+            raise MoshiTuiError("Output is the input", f"{target}", "Name another file.")
+        if target.is_dir() or not target.parent.is_dir():
+            what = "is a folder" if target.is_dir() else "is in a folder that does not exist"
+            raise MoshiTuiError("Cannot write the output", f"{target} {what}", "Name a file.")
+    if output is not None and output.suffix.lower() != ".wav":
+        raise MoshiTuiError("Not a WAV file", f"--output {output}", "Name it like out.wav.")
+    if audio.input_file is not None:
+        from moshi_tui.audio.files import AudioReader
+
+        AudioReader(audio.input_file).close()
+
+
 def _start_log(verbose: bool) -> None:
     """To a file only: the terminal belongs to the screen."""
     path = paths.log_file()
@@ -121,6 +159,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     def fill(kind: type[Any]) -> Any:
         return kind(**{k: given[k] for k in kind.__dataclass_fields__ if k in given})
 
+    _check_live_options(given)
     if given.get("greedy"):
         given |= {"text_temperature": 0.0, "audio_temperature": 0.0}
     given["conditions"] = dict(given.get("conditions", ()))
@@ -139,12 +178,57 @@ def _settings(args: argparse.Namespace) -> Settings:
     return Settings(checkpoint, fill(SamplingOptions), fill(AudioOptions))
 
 
+def _check_live_options(given: dict[str, Any]) -> None:
+    """Options that the chosen way of running would ignore are refused."""
+    live = {
+        "headless": "--headless",
+        "seconds": "--seconds",
+        "input_device": "--input-device",
+        "output_device": "--output-device",
+        "input_file": "--input",
+        "output_file": "--output",
+    }
+    named = [option for name, option in live.items() if name in given]
+    if given["command"] == "run" and named:
+        raise MoshiTuiError(
+            "Contradicting options",
+            f"{', '.join(named)} before `run` is for live sound",
+            "Write: moshi-tui run IN --output OUT.wav",
+        )
+    if "seconds" in given and "headless" not in given:
+        raise MoshiTuiError(
+            "Contradicting options", "--seconds goes with --headless", "Add --headless."
+        )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and where help is."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As the base class, but a mistyped option is found before its value is taken for more."""
+        known = set(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action.choices, dict):  # the commands
+                for command in action.choices.values():
+                    known.update(command._option_string_actions)
+        for word in sys.argv[1:] if args is None else args:
+            name = word.partition("=")[0]
+            if name.startswith("--") and len(name) > 2 and name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                also = f" (did you mean {near[0]}?)" if near else ""
+                self.error(f"no option {name}{also}")
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"moshi-tui: {message}\nSee {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     _add_checkpoint_options(shared)
     _add_sampling_options(shared)
     shared.add_argument("--verbose", action="store_true", help="write more into the log")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="moshi-tui",
         description=DESCRIPTION,
         epilog=EPILOG + f"\nlog: {paths.log_file()}",
@@ -192,12 +276,12 @@ def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
 def _add_sampling_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("sampling")
     add = group.add_argument
-    add("--seed", type=int, metavar="N", help="the same talk again (default: a fresh one)")
+    add("--seed", type=_count, metavar="N", help="the same talk again (default: a fresh one)")
     add("--greedy", action="store_true", help="always the likeliest token")
     add("--text-temperature", type=_at_least_zero, metavar="T", help="default 0.7")
-    add("--text-top-k", type=int, metavar="K", help="default 25; 0 for all")
+    add("--text-top-k", type=_count, metavar="K", help="default 25; 0 for all")
     add("--audio-temperature", type=_at_least_zero, metavar="T", help="default 0.8")
-    add("--audio-top-k", type=int, metavar="K", help="default 250; 0 for all")
+    add("--audio-top-k", type=_count, metavar="K", help="default 250; 0 for all")
     add(
         "--condition",
         dest="conditions",
@@ -212,7 +296,7 @@ def _add_live_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("live sound")
     add = group.add_argument
     add("--headless", action="store_true", help="no screen: the transcript on stdout")
-    add("--seconds", type=float, metavar="S", help="with --headless: stop after so long")
+    add("--seconds", type=_positive, metavar="S", help="with --headless: end after so long")
     add("--input-device", metavar="NAME", help="microphone: number or part of its name")
     add("--output-device", metavar="NAME", help="speaker, likewise")
     add("--input", dest="input_file", metavar="FILE", type=Path, help="hear this file instead")
@@ -221,7 +305,21 @@ def _add_live_options(parser: argparse.ArgumentParser) -> None:
 
 def _at_least_zero(text: str) -> float:
     value = float(text)
-    if not value >= 0:
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: expected 0 or more")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
         raise argparse.ArgumentTypeError(f"{text}: expected 0 or more")
     return value
 

@@ -100,20 +100,22 @@ def answer_file(
 
     Returns the exit status and whether the engine's threads have ended. Raises MoshiTuiError.
     """
-    if output is not None and output.exists() and output.samefile(source):
-        raise MoshiTuiError("Output is the input", f"{output}", "Name another file with --output.")
     frames = FileSource(source)
     sink = FileSink(output, lambda: frames.samples)
+    kept = False
     events: queue.Queue[Event] = queue.Queue()
     with _text_file(text) as out, _signals() as asked:
         writer = _Transcript(out)
-        engine = Engine(settings, events.put, lambda _tell: (frames, sink))
+        engine = Engine(settings, events.put, lambda: (frames, sink))
         engine.start()
         try:
             done = _show_progress(engine, events, writer, frames, asked)
+            kept = True
         finally:
             stopped = engine.stop(STOP_SECONDS)
             writer.end()
+            # A talk that was broken off is worth having as far as it goes, a failed one is not.
+            (sink.keep if kept and engine.stats.frames else sink.drop)()
     _say(_times(engine))
     return (0 if done else 130), stopped
 
@@ -131,7 +133,7 @@ def _show_progress(
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[speed]}"))
     console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task("Loading", total=None, speed="")
         while not asked.is_set():
             try:
@@ -215,8 +217,13 @@ def _text_file(path: Path | None) -> Iterator[TextIO]:
         raise MoshiTuiError(
             "Cannot write the transcript", f"{path}: {error.strerror}", "Name another file."
         ) from error
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        raise MoshiTuiError(
+            "Cannot write the transcript", f"{path}: {error.strerror}", "Make room on the disk."
+        ) from error
 
 
 def _say(text: str) -> None:

@@ -83,7 +83,43 @@ def test_bad_options_say_so(options, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(options)
     assert end.value.code == 2
-    assert "usage" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "--help" in error
+    assert len(error.splitlines()) == 2
+
+
+def test_a_mistyped_option_gets_the_nearest(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--qant", "4"])
+    assert "did you mean --quant?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--output", "x.wav", "run", "in.wav"], "--output before `run`"),
+        (["--headless", "run", "in.wav"], "--headless before `run`"),
+        (["--seconds", "3"], "--headless"),
+        (["--headless", "--input", "nothing.wav"], "nothing.wav"),
+        (["--headless", "--output", "x.mp3"], "x.mp3"),
+        (["--headless", "--output", "no/such/x.wav"], "no/such"),
+        (["--demo"], "No terminal"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_loading(options, said, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
+    assert cli.main(options) == 1
+    assert said in capsys.readouterr().err
+    sys.stdin.close()
+
+
+def test_a_live_talk_does_not_overwrite_what_it_hears(speech, capsys):
+    before = speech.read_bytes()
+    wav = speech.with_suffix(".wav")
+    wav.write_bytes(before)
+    assert cli.main(["--demo", "--headless", "--input", str(wav), "--output", str(wav)]) == 1
+    assert "Output is the input" in capsys.readouterr().err
+    assert wav.read_bytes() == before
 
 
 def test_demo_with_another_checkpoint_is_refused(capsys):
@@ -121,8 +157,12 @@ def test_run_greedy_needs_no_seed(speech, tmp_path):
     ("options", "said"),
     [
         (["run", "nothing.wav", "--demo"], "nothing.wav"),
+        (["run", "nothing.wav", "--demo", "--output", "{old}"], "nothing.wav"),
+        (["run", "{speech}", "--demo", "--output", "out.mp3"], "out.mp3"),
+        (["run", "{speech}", "--demo", "--output", "{old}", "--condition", "a=b"], "a"),
+        (["run", "{broken}", "--demo", "--output", "{old}"], "broken.flac"),
         (["run", "{text}", "--demo"], "note.txt"),
-        (["run", "{speech}", "--demo", "--output", "{speech}"], "Output is the input"),
+        (["run", "{old}", "--demo", "--output", "{old}"], "Output is the input"),
         (["run", "{speech}", "--demo", "--output", "no/such/folder/out.wav"], "no/such/folder"),
         (["run", "{speech}", "--demo", "--text", "no/such/folder/out.txt"], "no/such/folder"),
         (["run", "{speech}", "--model-dir", "no-such-folder"], "no-such-folder"),
@@ -132,8 +172,16 @@ def test_run_greedy_needs_no_seed(speech, tmp_path):
 def test_what_goes_wrong_is_said_in_words(options, said, speech, tmp_path):
     note = tmp_path / "note.txt"
     note.write_text("no sound")
-    filled = [option.format(speech=speech, text=note) for option in options]
+    old = tmp_path / "old.wav"
+    soundfile.write(old, np.zeros(3000), 24_000)
+    kept = old.read_bytes()
+    broken = tmp_path / "broken.flac"
+    broken.write_bytes(speech.read_bytes()[:9000] + bytes(9000))
+    names = {"speech": speech, "text": note, "old": old, "broken": broken}
+    filled = [option.format(**names) for option in options]
     done = moshi(*filled, cwd=tmp_path)
+    assert old.read_bytes() == kept
+    assert not list(tmp_path.glob("*.part"))
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -165,3 +213,20 @@ def test_headless_ends_by_a_signal(number, speech):
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "Traceback" not in errors
+
+
+def test_stdout_that_cannot_be_written(speech):
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "moshi_tui", "run", str(speech), "--demo", "--seed", "1"]
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, env=env, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_names_need_not_be_unicode(speech, tmp_path):
+    name = os.fsencode(tmp_path) + b"/bad\xff.flac"
+    os.rename(speech, name)
+    done = moshi("run", os.fsdecode(name), "--output", tmp_path / "out.wav", "--demo")
+    assert done.returncode == 0, done.stderr

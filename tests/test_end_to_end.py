@@ -118,7 +118,9 @@ def logged(tmp_path):
 
 def test_a_talk(terminal, pulse, speech, tmp_path):  # noqa: F811
     terminal.type(f"cd {tmp_path}; stty -a > before; echo this was here before")
-    terminal.type(command("--demo", "--seed", "4") + '; echo "status=$?"; stty -a > after')
+    terminal.type(
+        command("--demo", "--seed", "4", "--verbose") + '; echo "status=$?"; stty -a > after'
+    )
     terminal.wait_for("Levels")
     heard = tmp_path / "heard.wav"
     started = time.monotonic()
@@ -199,6 +201,7 @@ def test_headless(pulse, speech, tmp_path):  # noqa: F811
                 "-m",
                 "moshi_tui",
                 "--demo",
+                "--verbose",
                 "--headless",
                 "--seconds",
                 "8",

@@ -105,7 +105,7 @@ def pick(kind: Kind, wanted: str | None) -> Device:
         raise MoshiTuiError(
             f"No {_WORD[kind]}",
             f"The system offers no sound {kind} device.",
-            f"Plug one in, or use a file: --{kind}-file. moshi-tui --demo needs no sound card.",
+            f"Plug one in, or use a file: --{kind} FILE. moshi-tui --demo needs no sound card.",
         )
     if wanted is None:
         return next((device for device in able if device.is_default(kind)), able[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -49,7 +50,7 @@ class AudioReader:
         """Handed out so far, at 24 kHz; the exact length once all is read."""
         if self._file.frames == 0:
             self.close()
-            raise MoshiTuiError("Empty sound file", f"{path} holds no sound.")
+            raise MoshiTuiError("Empty sound file", f"{path} holds no sound.", "Name another.")
 
     def __iter__(self) -> Iterator[Pcm]:
         """Frames [1920] float32; the last one is filled up with silence."""
@@ -170,11 +171,15 @@ class WavWriter:
 
 
 def _open(path: Path) -> soundfile.SoundFile:
+    if not path.exists():
+        raise MoshiTuiError("No such sound file", f"{path} does not exist.", "Check the path.")
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise MoshiTuiError("No such sound file", f"{path} {what}.", "Check the path.")
+        what = "is a folder" if path.is_dir() else "is no regular file"
+        raise MoshiTuiError("Not a sound file", f"{path} {what}.", "Name a file.")
+    if path.stat().st_size == 0:
+        raise MoshiTuiError("Empty sound file", f"{path} has no bytes.", "Name another file.")
     try:
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(os.fsencode(path))  # names need not be UTF-8
     except (soundfile.SoundFileError, OSError) as error:
         raise _unreadable(path, error) from error
 
@@ -183,7 +188,7 @@ def _unreadable(path: Path, error: Exception) -> MoshiTuiError:
     return MoshiTuiError(
         "Unreadable sound file",
         f"{path}: {error}",
-        f"WAV, FLAC, Ogg and MP3 work. Convert others: ffmpeg -i {path.name} {path.stem}.wav",
+        "WAV, FLAC, Ogg and MP3 work; convert others, e.g. with ffmpeg.",
     )
 
 

@@ -10,7 +10,10 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from moshi_tui import paths
 from moshi_tui.demo.lm import DEMO_CONFIG, write_lm
@@ -23,6 +26,12 @@ VERSION = 1
 """To be raised when the files change: an older cache is left alone then."""
 
 SEED = 20_260
+
+SIZES = "sizes.json"
+"""Beside the files: how large each is, so that a damaged cache is noticed and made again."""
+
+STALE_SECONDS = 600
+"""After which an unfinished folder is nobody's any more."""
 
 NAMES = {
     "moshi_name": "model.safetensors",
@@ -39,16 +48,35 @@ def demo_folder() -> Path:
     the cache can't be written.
     """
     folder = paths.cache_dir() / f"demo-{VERSION}"
-    if not folder.is_dir():
+    if not is_made(folder):
         try:
+            _tidy(folder)
             _make(folder)
-        except OSError as error:
+        except (OSError, RuntimeError, SafetensorError) as error:  # as the three writers say it
             raise MoshiTuiError(
                 "Cannot make the demo checkpoint",
-                f"{folder}: {error.strerror or error}",
+                f"{folder}: {error}",
                 "It needs about 60 MB there; XDG_CACHE_HOME chooses another place on Linux.",
             ) from error
     return folder
+
+
+def is_made(folder: Path) -> bool:
+    """Whether the folder is there and its files have the sizes that they were made with."""
+    try:
+        sizes = json.loads((folder / SIZES).read_text())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _tidy(folder: Path) -> None:
+    """Remove a damaged folder, and what runs that were broken off have left."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    for part in folder.parent.glob("demo-*.part"):
+        if time.time() - part.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(part)
 
 
 def _make(folder: Path) -> None:
@@ -61,6 +89,8 @@ def _make(folder: Path) -> None:
         write_tokenizer(tokenizer, vocab_size=DEMO_CONFIG["text_card"])
         write_lm(part / NAMES["moshi_name"], SEED, _words(TextTokenizer(tokenizer)))
         write_mimi(part / NAMES["mimi_name"], POCKET, SEED)
+        sizes = {file.name: file.stat().st_size for file in part.iterdir()}
+        (part / SIZES).write_text(json.dumps(sizes))
         if not folder.is_dir():
             shutil.move(part, folder)
 

@@ -36,6 +36,7 @@ DEMO_CONFIG: dict[str, Any] = {
     "depformer_dim_feedforward": 264,
     "depformer_pos_emb": "none",
     "delays": [0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1],
+    "lm_gen_config": {"top_k_text": 12},
 }
 
 PAUSE = 20.0

@@ -113,7 +113,9 @@ def _refuse_contradictions(options: CheckpointOptions) -> None:
     if other and options.voice != VOICES[0]:
         raise _contradiction(f"--voice chooses Kyutai's repo, but {other} names another source")
     if options.hf_repo and not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", options.hf_repo):
-        raise _contradiction(f"{options.hf_repo!r} is no repo's name", "Write it as OWNER/NAME.")
+        raise MoshiTuiError(
+            "Not the name of a repo", f"--hf-repo {options.hf_repo}", "Write it as OWNER/NAME."
+        )
     kyutai = _KYUTAI.fullmatch(options.hf_repo or "")
     if kyutai and options.quant and kyutai[2] != f"q{options.quant}" and kyutai[2] != "bf16":
         raise _contradiction(f"{options.hf_repo} is not quantised to {options.quant} bits")
@@ -344,7 +346,8 @@ def _not_downloaded(places: list[InRepo], error: MoshiTuiError, hub: Hub) -> Mos
         command = f"{commands.get(place.repo, f'hf download {place.repo}{revision}')} {place.name}"
         commands[place.repo] = command.rstrip()
     return MoshiTuiError(
-        "Checkpoint is not downloaded",
-        f"{' and '.join(commands)} is not complete in the cache ({hub.cache}). {error.message}",
-        f"With a network run: {' && '.join(commands.values())}\n{FOLDER_NEEDS}",
+        "No network, and the checkpoint is not downloaded yet",
+        f"{error.message} {' and '.join(commands)} is not complete in {hub.cache}.",
+        "Connect and start again, or fetch it on a machine with a network:\n"
+        f"  {' && '.join(commands.values())}\n{FOLDER_NEEDS}",
     )

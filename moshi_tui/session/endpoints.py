@@ -5,6 +5,7 @@ Live ends sit on the rings of `audio`; file ends read and write as fast as the m
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import numpy as np
 from moshi_tui.audio.base import Sink as SpeakerLike
 from moshi_tui.audio.base import Source as MicrophoneLike
 from moshi_tui.audio.files import AudioReader, WavWriter
-from moshi_tui.audio.levels import Level, measure
+from moshi_tui.audio.levels import SILENCE, Level, measure
 from moshi_tui.audio.resample import Resampler
 from moshi_tui.audio.ring import Pcm
 from moshi_tui.errors import MoshiTuiError
@@ -321,7 +322,7 @@ class FileSource:
 
     def level(self) -> Level:
         """A file has no "now"."""
-        return Level()
+        return SILENCE
 
     def close(self) -> None:
         """Close the file."""
@@ -331,14 +332,20 @@ class FileSource:
 class FileSink:
     """Frames into a 24 kHz mono WAV file.
 
+    They are written beside it, as NAME.part; `keep` gives the file its name, so that an older one
+    is only replaced by something worth having.
+
     Args:
         path: the file; None: the sound goes nowhere.
         limit: how many samples the file may have by now; what goes beyond is cut.
+
+    Raises MoshiTuiError if the file can't be made.
     """
 
     def __init__(self, path: Path | None, limit: Callable[[], int]) -> None:
         self.name = path.name if path else "nowhere"
-        self._writer = WavWriter(path) if path else None
+        self._path = path
+        self._writer = WavWriter(path.with_name(f"{path.name}.part")) if path else None
         self._limit = limit
 
     def start(self) -> None:
@@ -349,6 +356,18 @@ class FileSink:
         if self._writer is not None:
             self._writer.write(pcm[: max(0, self._limit() - self._writer.samples)])
         return 0.0
+
+    def keep(self) -> None:
+        """Complete the file and give it its name."""
+        if self._writer is not None and self._path is not None:
+            self._writer.close()
+            os.replace(self._writer.path, self._path)
+
+    def drop(self) -> None:
+        """Remove what was written."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer.path.unlink(missing_ok=True)
 
     def flush(self) -> None:
         """What is written stays."""
@@ -367,9 +386,9 @@ class FileSink:
 
     def level(self) -> Level:
         """A file has no "now"."""
-        return Level()
+        return SILENCE
 
     def close(self, *, drain: bool) -> None:
-        """Complete the file."""
+        """Complete what is written."""
         if self._writer is not None:
             self._writer.close()

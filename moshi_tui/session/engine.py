@@ -38,7 +38,7 @@ from moshi_tui.model import device
 from moshi_tui.session.checkpoint import Cancelled
 from moshi_tui.session.endpoints import FrameSink, FrameSource
 from moshi_tui.session.events import Event, Failed, Finished, Loading, Ready, SessionInfo
-from moshi_tui.session.loading import Parts, Stopped, load_parts
+from moshi_tui.session.loading import Parts, load_parts
 from moshi_tui.session.stages import (
     DecodeStage,
     EncodeStage,
@@ -52,8 +52,8 @@ from moshi_tui.session.stats import Stats
 
 log = logging.getLogger(__name__)
 
-OpenEnds = Callable[[Callable[[Event], None]], tuple[FrameSource, FrameSink]]
-"""Makes the two ends of the talk, not started yet; may tell notices. Raises MoshiTuiError."""
+OpenEnds = Callable[[], tuple[FrameSource, FrameSink]]
+"""Makes the two ends of the talk, not started yet. Raises MoshiTuiError."""
 
 
 class Engine:
@@ -150,7 +150,7 @@ class Engine:
         """The one outer `try` of a thread."""
         try:
             body()
-        except (Stopped, Cancelled):
+        except Cancelled:
             log.info("%s thread: stopped while loading", name)
         except MoshiTuiError as error:
             log.exception("%s thread", name)
@@ -184,7 +184,7 @@ class Engine:
         shared, config = self._shared, parts.generator.config
         self._context_size = config.context
         shared.emit(Loading("sound", "Opening microphone and speaker"))
-        source, sink = self._open_ends(shared.emit)
+        source, sink = self._open_ends()
         self._source, self._sink = source, sink
         # Files that end have their answer a few frames later than the last frame was heard.
         tail = config.max_delay - 1

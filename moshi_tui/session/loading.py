@@ -18,7 +18,7 @@ from moshi_tui.model import load as load_model
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.device import device_name, is_cpu
 from moshi_tui.model.tokenizer import TextStream, TextTokenizer
-from moshi_tui.session.checkpoint import CheckpointFiles, Progress, resolve
+from moshi_tui.session.checkpoint import Cancelled, CheckpointFiles, Progress, resolve
 from moshi_tui.session.events import Loading
 
 log = logging.getLogger(__name__)
@@ -26,10 +26,6 @@ log = logging.getLogger(__name__)
 WARM_UP_STEPS = 3
 """Steps after which all kernels are built and all caches allocated (one is enough on the CPU,
 which builds none and where a step of a large model takes seconds)."""
-
-
-class Stopped(Exception):  # noqa: N818 - not an error: the person's wish
-    """The person has left while something was loading."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +47,14 @@ def load_parts(
 
     Args:
         tell: gets the progress.
-        stopping: asked at every step; once true, Stopped is raised.
+        stopping: asked at every step; once true, Cancelled is raised.
 
     Raises MoshiTuiError.
     """
 
     def say(stage: str, detail: str, fraction: float | None = None) -> None:
         if stopping():
-            raise Stopped
+            raise Cancelled
         tell(Loading(stage, detail, fraction))
 
     say("files", "Looking for the checkpoint")
@@ -100,7 +96,7 @@ def _files(
 
     if not options.demo:
         return resolve(options, progress=on_progress, cancelled=stopping)
-    say("files", "Making the demo checkpoint", None)
+    say("files", "The demo checkpoint (made at the first start)", None)
     return replace(resolve(CheckpointOptions(model_dir=demo_folder())), label="demo")
 
 

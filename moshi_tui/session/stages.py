@@ -236,9 +236,10 @@ class InferenceStage:
         self._out.put(Said(heard.epoch, heard.frame, step.audio_codes, heard.captured_at))
 
     def _say(self, frame: int, token: int, text: str) -> None:
-        """Log every piece, so that the transcript can be checked against the tokens."""
+        """Pass on text; with --verbose also into the log (unasked, a talk leaves no trace
+        there)."""
         if text:
-            log.info("frame %d text token %d %r", frame, token, text)
+            log.debug("frame %d text token %d %r", frame, token, text)
             self._shared.emit(TextPiece(frame, token, text))
 
     def _reset(self, heard: Heard) -> None:

@@ -59,9 +59,9 @@ def test_errors_name_the_file_and_what_to_do(tmp_path):
     soundfile.write(empty, np.zeros(0), 24_000)
     for path, title in (
         (tmp_path / "none.wav", "No such sound file"),
-        (tmp_path, "No such sound file"),
+        (tmp_path, "Not a sound file"),
         (broken(tmp_path / "text.wav", b"not sound at all"), "Unreadable sound file"),
-        (broken(tmp_path / "nothing.wav", b""), "Unreadable sound file"),
+        (broken(tmp_path / "nothing.wav", b""), "Empty sound file"),
         (empty, "Empty sound file"),
     ):
         with pytest.raises(MoshiTuiError, match=path.name) as caught:

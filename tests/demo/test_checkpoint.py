@@ -1,5 +1,7 @@
 import hashlib
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -51,6 +53,27 @@ def test_it_speaks_words_and_pauses():
     words = [vocabulary.piece(token) for token in spoken]
     assert sum(word.startswith("▁") for word in words) > 0.8 * len(words)
     assert len(set(words)) > 5
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", checkpoint.SIZES])
+def test_a_damaged_cache_is_made_again(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(checkpoint.paths, "cache_dir", lambda: tmp_path)
+    whole = digests(demo_folder())
+    path = demo_folder() / name
+    path.write_bytes(path.read_bytes()[:5])
+    assert digests(demo_folder()) == whole
+    path.unlink()
+    assert digests(demo_folder()) == whole
+
+
+def test_what_broken_off_runs_left_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint.paths, "cache_dir", lambda: tmp_path)
+    for name, age in (("demo-old.part", 3600), ("demo-new.part", 1)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    demo_folder()
+    assert not (tmp_path / "demo-old.part").exists()
+    assert (tmp_path / "demo-new.part").exists()
 
 
 def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):

@@ -34,7 +34,7 @@ class Talk:
         self.threads = set()
         load = loader or (lambda settings, tell, stopping: self.parts)
         monkeypatch.setattr(engine_module, "load_parts", load)
-        self.engine = Engine(Settings(), self.listen, lambda tell: (self.source, self.sink))
+        self.engine = Engine(Settings(), self.listen, lambda: (self.source, self.sink))
 
     def listen(self, event):
         self.events.append(event)
@@ -161,7 +161,7 @@ def test_stop_while_loading(monkeypatch):
     def loader(settings, tell, stopping):
         for _ in range(1000):
             if stopping():
-                raise engine_module.Stopped
+                raise engine_module.Cancelled
             time.sleep(0.01)
 
     talk = Talk(monkeypatch, loader=loader)
@@ -209,6 +209,8 @@ def test_a_file_is_answered_in_its_own_length_and_place(monkeypatch, tmp_path, d
     talk.engine.start()
     assert talk.engine.join(20.0)
     assert len(talk.of(Finished)) == 1
+    assert not (tmp_path / "out.wav").exists()
+    sink.keep()
     heard, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert rate == 24_000
     assert len(heard) == samples

@@ -61,7 +61,7 @@ async def test_bar_in_eighths_peak_and_number() -> None:
 
 
 async def test_silence_and_nearly_silence_differ() -> None:
-    assert await line(Level()) == "You   " + " " * 20 + " -inf"
+    assert await line(Level()) == "You   " + " " * 20 + " none"
     assert await line(Level(-80, -70)) == "You   " + " " * 20 + " <-60"
 
 

@@ -194,5 +194,5 @@ def _share(db: float) -> float:
 
 
 def _number(db: float) -> str:
-    """Five cells. "-inf" is digital silence: a microphone that is off, or not permitted."""
-    return " -inf" if db == -math.inf else " <-60" if db <= FLOOR_DB else f"{db:5.0f}"
+    """Five cells. "none" is digital silence: a microphone that is off, or not permitted."""
+    return " none" if db == -math.inf else " <-60" if db <= FLOOR_DB else f"{db:5.0f}"
