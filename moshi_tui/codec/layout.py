@@ -5,7 +5,6 @@ Names and shapes are those of the published `tokenizer-e351c8d8-checkpoint125.sa
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES
+from moshi_tui.tensorfile import promised_size
 
 Dims = tuple[int, ...]
 Tensors = dict[str, npt.NDArray[np.float32]]
@@ -212,7 +212,7 @@ def _read_header(path: Path) -> dict[str, tuple[Dims, str]]:
 
 
 def _unreadable(path: Path, error: SafetensorError) -> MoshiTuiError:
-    size, promised = path.stat().st_size, _promised_size(path)
+    size, promised = path.stat().st_size, promised_size(path)
     if promised is not None and size < promised:
         return MoshiTuiError(
             "Mimi checkpoint is truncated",
@@ -220,27 +220,6 @@ def _unreadable(path: Path, error: SafetensorError) -> MoshiTuiError:
             "Delete it and download it again.",
         )
     return MoshiTuiError("Not a safetensors file", f"{path.name}: {error}", _HINT)
-
-
-def _promised_size(path: Path) -> int | None:
-    """How many bytes the file should have, going by its start; none if that is not safetensors.
-
-    It has 8 bytes with the length of a JSON header, the header, and the tensors at its offsets.
-    """
-    with path.open("rb") as file:
-        start = file.read(9)
-        length = int.from_bytes(start[:8], "little")
-        if len(start) < 9:
-            return 9
-        if start[8:] != b"{" or path.stat().st_size < 8 + length:
-            return 8 + length if start[8:] == b"{" else None
-        file.seek(8)
-        try:
-            header = json.loads(file.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in header.items() if name[:2] != "__"]
-        except (ValueError, LookupError, TypeError, AttributeError):
-            return None
-    return 8 + length + max(ends, default=0)
 
 
 def _infer(path: Path, found: Mapping[str, Dims]) -> MimiShape:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,45 @@ SUPPORTED: dict[str, tuple[Any, ...]] = {
     "depformer_weights_per_step": (True,),
 }
 """Keys that change the computation, and the values of them that this program can compute."""
+
+LARGEST = 10**6
+"""More than any size in a model; a larger one is a mistake."""
+
+_SIZES = (
+    "dim num_layers num_heads context n_q dep_q card text_card depformer_dim "
+    "depformer_dim_feedforward depformer_num_layers depformer_num_heads "
+    "depformer_low_rank_embeddings"
+)
+_SIZE = (int, lambda n: 0 < n < LARGEST, f"a whole number from 1 to {LARGEST - 1}")
+_LIST = (list, lambda ns: all(type(n) is int for n in ns), "a list of whole numbers")
+_OBJECT = (dict, lambda _: True, "an object")
+_POSITIVE = ((int, float), lambda n: n > 0, "a number above 0")
+
+KINDS: dict[str, tuple[type | tuple[type, ...], Callable[[Any], bool], str]] = {
+    **dict.fromkeys(_SIZES.split(), _SIZE),
+    "existing_text_padding_id": (int, lambda n: 0 <= n < LARGEST, "a token's number"),
+    "hidden_scale": _POSITIVE,
+    "max_period": _POSITIVE,
+    "delays": _LIST,
+    "depformer_weights_per_step_schedule": _LIST,
+    "norm": (str, lambda _: True, "a name"),
+    "conditioners": _OBJECT,
+    "fuser": _OBJECT,
+    "lm_gen_config": _OBJECT,
+}
+"""Of each key: the Python type, what makes a value plausible, and that in words."""
+
+NULLABLE = frozenset(
+    (
+        "depformer_dim_feedforward",
+        "depformer_low_rank_embeddings",
+        "depformer_weights_per_step_schedule",
+        "conditioners",
+        "fuser",
+        "lm_gen_config",
+    )
+)
+"""Keys that may be null, which is as if they were missing."""
 
 NORM_EPS = {"rms_norm_f32": 1e-8, "rms_norm": 1e-5}
 """What the two RMS norms of the PyTorch implementation add to the mean square."""
@@ -125,8 +164,9 @@ class LmConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], source: str = "config.json") -> LmConfig:
         """Read the keys of a `config.json`. Raises MoshiTuiError with the key's name."""
+        _check_types(data, source)
         _refuse_unsupported(data, source)
-        values = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        values = {f.name: data[f.name] for f in fields(cls) if f.name in data and f.name in KINDS}
         for name in ("delays", "depformer_weights_per_step_schedule"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
@@ -154,7 +194,7 @@ class LmConfig:
             raise MoshiTuiError(
                 "Cannot read the config", f"{path}: {error.strerror}", hint
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MoshiTuiError("Config is not JSON", f"{path}: {error}", hint) from error
         if not isinstance(data, dict):
             raise MoshiTuiError(
@@ -163,12 +203,6 @@ class LmConfig:
         return cls.from_dict(data, str(path))
 
     def _check(self, source: str) -> None:
-        sizes = [f.name for f in fields(self) if f.type == "int"]
-        for name in sizes:
-            value = getattr(self, name)
-            least = 0 if name == "existing_text_padding_id" else 1
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise _bad(source, name, value, f"expected a whole number from {least} up")
         if self.n_user < 1:
             raise _bad(source, "dep_q", self.dep_q, f"no codebook of {self.n_q} is the user's")
         if len(self.delays) != self.n_q + 1 or min(self.delays) < 0:
@@ -176,6 +210,8 @@ class LmConfig:
         for dim, heads in (("dim", "num_heads"), ("depformer_dim", "depformer_num_heads")):
             if getattr(self, dim) % getattr(self, heads):
                 raise _bad(source, heads, getattr(self, heads), f"does not divide {dim}")
+        if self.dim // self.num_heads % 2:
+            raise _bad(source, "num_heads", self.num_heads, "heads must be of an even size")
         schedule = self.depformer_weights_per_step_schedule
         if schedule is not None and (len(schedule) != self.dep_q or min(schedule) < 0):
             name = "depformer_weights_per_step_schedule"
@@ -195,6 +231,35 @@ def gating_hidden(dim: int, dim_feedforward: int, *, torch_naming: bool) -> int:
     if dim_feedforward != 4 * dim:
         return 2 * dim_feedforward // 3
     return 21 * dim // 8 if torch_naming else 11 * dim // 4
+
+
+def _check_types(data: Mapping[str, Any], source: str) -> None:
+    """Before anything is computed from them, values must be of their kind and within reason."""
+    for key, (kind, fits, expected) in KINDS.items():
+        value = data.get(key)
+        if key in data and not (value is None and key in NULLABLE) and not _is(value, kind, fits):
+            raise _bad(source, key, value, f"expected {expected}")
+    for name, spec in (data.get("conditioners") or {}).items():
+        lut = spec.get("lut", {}) if isinstance(spec, dict) else None
+        if not isinstance(lut, dict):
+            raise _bad(source, f"conditioners.{name}", spec, "expected an object with its type")
+        if spec.get("type") == "lut":
+            values, bins = lut.get("possible_values"), lut.get("n_bins")
+            if not (isinstance(values, list) and isinstance(bins, int) and bins >= len(values)):
+                raise _bad(source, f"conditioners.{name}.lut", lut, "needs n_bins for its values")
+            if not _is(lut.get("dim"), int, lambda n: n > 0):
+                raise _bad(source, f"conditioners.{name}.lut.dim", lut.get("dim"), "a size")
+    for key, value in (data.get("lm_gen_config") or {}).items():
+        known = key in ("temp", "temp_text", "top_k", "top_k_text")
+        if known and not _is(value, (int, float), lambda n: 0 <= n < LARGEST):
+            raise _bad(source, f"lm_gen_config.{key}", value, "expected a number from 0 up")
+    sums = (data.get("fuser") or {}).get("sum")
+    if sums is not None and not isinstance(sums, list):
+        raise _bad(source, "fuser.sum", sums, "expected a list of names")
+
+
+def _is(value: object, kind: type | tuple[type, ...], fits: Callable[[Any], bool]) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool) and bool(fits(value))
 
 
 def _refuse_unsupported(data: Mapping[str, Any], source: str) -> None:

@@ -92,7 +92,8 @@ class Generator:
         that it is given. Its result is returned, for tests; there is no audio in it unless the
         model has no delays.
         """
-        self.seed = secrets.randbits(32) if self._fixed_seed is None else self._fixed_seed
+        fixed = self._fixed_seed
+        self.seed = secrets.randbits(32) if fixed is None else int(fixed) & 0xFFFFFFFF
         self._state.reset()
         self._offset = 0
         return self._run()

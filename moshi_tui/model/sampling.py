@@ -19,8 +19,8 @@ class Sampler:
     """
 
     def __init__(self, temperature: float, top_k: int, vocabulary: int) -> None:
-        if temperature < 0:
-            raise ValueError(f"temperature {temperature} is below 0")
+        if not 0 <= temperature < float("inf"):
+            raise ValueError(f"temperature {temperature}: expected a number from 0 up")
         self.temperature = temperature
         self.top_k = top_k if 0 < top_k < vocabulary else vocabulary
         self._truncated = self.top_k < vocabulary
@@ -35,6 +35,7 @@ class Sampler:
         if not self.temperature:
             return mx.argmax(logits)
         logits = logits.astype(mx.float32)
+        logits = logits - logits.max()  # else a tiny temperature makes them all infinite
         if not self._truncated:
             return mx.argmax(logits / self.temperature + noise)
         kept = mx.argpartition(-logits, self.top_k - 1)[: self.top_k]

@@ -22,12 +22,17 @@ from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.config import MOSHI_7B, LmConfig
 from moshi_tui.model.layers import Weight, named_parameters
 from moshi_tui.model.lm import Lm
+from moshi_tui.tensorfile import promised_size
 
 GROUP_SIZE = {4: 32, 8: 64}
 """Bits and group size of Kyutai's quantised files; the same for `quant`."""
 
 CACHE_LIMIT = 512 * 1024**2
 """Bytes of freed memory that MLX may keep for reuse; without a limit it grows into swap on Macs."""
+
+FLOATS = ("F16", "BF16", "F32", "F64")
+PACKED = "U32"
+"""Types of numbers, and of quantised codes, as safetensors names them."""
 
 Shapes = dict[str, tuple[int, ...]]
 Progress = Callable[[int, int], None]
@@ -118,16 +123,32 @@ def _read_shapes(path: Path) -> Shapes:
     hint = "Fetch the file again; a download that broke off is resumed by `moshi-tui` itself."
     try:
         with safe_open(path, framework="numpy") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            views = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            _check_types(path, {name: str(view.get_dtype()) for name, view in views.items()})
+            return {name: tuple(view.get_shape()) for name, view in views.items()}
     except FileNotFoundError as error:
         raise MoshiTuiError("Model file not found", str(path), "Check the path.") from error
     except OSError as error:
         raise MoshiTuiError("Cannot read the model file", f"{path}: {error}", hint) from error
     except SafetensorError as error:
-        reason = "truncated" if "Incomplete" in str(error) else "not a safetensors file, or damaged"
-        raise MoshiTuiError(
-            "Model file is broken", f"{path} is {reason} ({error})", hint
-        ) from error
+        size, promised = path.stat().st_size, promised_size(path)
+        if promised is not None and size < promised:
+            text = f"{path} has {size:,} bytes of at least {promised:,}"
+            raise MoshiTuiError("Model file is truncated", text, hint) from error
+        raise MoshiTuiError("Not a safetensors file", f"{path}: {error}", hint) from error
+
+
+def _check_types(path: Path, types: dict[str, str]) -> None:
+    """Codes that are quantised must be whole numbers of 32 bits, all else floating point."""
+    for name, kind in types.items():
+        packed = name.endswith(".weight") and f"{name.removesuffix('weight')}scales" in types
+        if kind != PACKED if packed else kind not in FLOATS:
+            expected = PACKED if packed else " or ".join(FLOATS)
+            raise MoshiTuiError(
+                "Model file has numbers of another kind",
+                f"{path}: {name} is {kind}, expected {expected}",
+                "Kyutai's MLX and PyTorch repos work; other quantisations don't.",
+            )
 
 
 def _own_sources(model: Lm, shapes: Shapes) -> dict[str, Source]:
@@ -206,7 +227,10 @@ def _check(path: Path, model: Lm, shapes: Shapes, sources: dict[str, Source]) ->
         return
     total = len(sources)
     if len(missing) == total or not set(shapes) & {s.name for s in sources.values()}:
-        title, problems = "Not a Moshi model", [f"it has {', '.join(sorted(shapes)[:3])}, ..."]
+        title, problems = (
+            "Not a Moshi model",
+            [f"it has {', '.join(sorted(shapes)[:3]) or 'no tensors'}"],
+        )
     else:
         title = "Model file does not match its config"
     rest = f" (and {len(problems) - 4} more)" if len(problems) > 4 else ""
@@ -242,20 +266,26 @@ def _is_quantised(
     want: tuple[int, ...], codes: tuple[int, ...], scales: tuple[int, ...], biases: tuple[int, ...]
 ) -> bool:
     """Do these shapes hold a matrix [rows, columns]?"""
+    if len(want) != 2 or scales[-1:] == (0,):
+        return False
     rows, columns = want
     if scales != biases or len(scales) != 2 or len(codes) != 2 or {codes[0], scales[0]} != {rows}:
         return False
     bits = codes[1] * 32 / columns
-    return bits in (2, 3, 4, 5, 6, 8) and columns / scales[1] in (16, 32, 64, 128)
+    return bits in (2, 3, 4, 5, 6, 8) and columns / scales[1] in (32, 64, 128)
 
 
 def _check_already_quantised(path: Path, model: Lm, shapes: Shapes, quant: int) -> None:
-    name = "transformer.layers.0.self_attn.in_proj.weight"
-    bits = shapes[name][1] * 32 // model.config.dim
-    if bits != quant:
+    wide = {
+        name: shape.shape[1]
+        for name, shape in named_parameters(model).items()
+        if name.replace("weight", "scales") in shapes
+    }
+    bits = {shapes[name][1] * 32 // columns for name, columns in wide.items()}
+    if bits != {quant}:
         raise MoshiTuiError(
             "The model is already quantised",
-            f"{path} has {bits} bits, {quant} were asked for",
+            f"{path} has {sorted(bits)} bits, {quant} were asked for",
             "Leave out --quant, or name an unquantised file.",
         )
 

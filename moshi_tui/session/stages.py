@@ -38,6 +38,10 @@ SETTLE_FRAMES = 12
 """The first second of a talk, in which threads and screen are still starting. Frames that pile up
 at the speaker then would stay as lag for ever, so all but the newest are let go."""
 
+PLAYOUT_SECONDS = 1.0
+"""Sound that may wait at the speaker; more of it is let go. Only a bound: what makes up for lag
+without losing words is `lag.py`'s business, to come."""
+
 WAIT_SECONDS = 0.1
 """How long a stage waits before it looks whether it should stop."""
 
@@ -279,7 +283,8 @@ class DecodeStage:
         pcm = self._codec.decode(codes)
         shared.decode.add(shared.clock() - started)
         self._played += 1
-        if self._played <= SETTLE_FRAMES and self._sink.waiting_s() > FRAME_SECONDS:
+        limit = FRAME_SECONDS if self._played <= SETTLE_FRAMES else PLAYOUT_SECONDS
+        if self._sink.waiting_s() > limit:
             self._sink.flush()
         ahead = self._sink.write(pcm)
         shared.lag.add(shared.clock() + ahead - captured_at)

@@ -19,6 +19,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from moshi_tui.clean import clean
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.events import (
     Event,
@@ -37,7 +38,6 @@ from moshi_tui.ui.messages import EngineEvent
 from moshi_tui.ui.screens.loading import LoadingScreen
 from moshi_tui.ui.screens.talk import TalkScreen
 from moshi_tui.ui.stopping import Stopper
-from moshi_tui.ui.text import clean
 
 
 class MoshiApp(App[None]):

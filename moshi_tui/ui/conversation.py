@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from moshi_tui.clean import Cleaner, clean
 from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES, SAMPLE_RATE
-from moshi_tui.ui.text import Cleaner, clean
 
 PAUSE_FRAMES = math.ceil(FRAME_RATE)
 """Frames without a word that end an utterance: the first number that makes a second."""

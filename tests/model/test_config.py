@@ -46,6 +46,49 @@ def test_refused_values(change, key):
     assert f": {key} = " in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[("delays", v) for v in (None, 1, "x", ["a"], [0.5])],
+        *[("depformer_weights_per_step_schedule", v) for v in (3, "x", ["a"])],
+        *[("norm", v) for v in ([], {}, 1)],
+        *[("conditioners", v) for v in ([], "x", 3)],
+        *[("fuser", v) for v in ([], "x")],
+        *[("lm_gen_config", v) for v in ("x", [], 3)],
+        *[("hidden_scale", v) for v in ("x", None, 0)],
+        *[("max_period", v) for v in ("x", None, 0)],
+        *[("depformer_low_rank_embeddings", v) for v in ("8", 2.5, 0)],
+        *[("context", v) for v in (10**12, True, 0, None)],
+        *[("text_card", v) for v in (10**12, "many")],
+    ],
+)
+def test_values_of_the_wrong_kind_are_named(key, value):
+    with pytest.raises(MoshiTuiError, match=rf": {key} = "):
+        LmConfig.from_dict(CONFIG | {key: value})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conditioners": {"a": None}},
+        {"conditioners": {"a": {"type": "lut"}}},
+        {"conditioners": {"a": {"type": "lut", "lut": {"possible_values": ["x"], "dim": 4}}}},
+        {
+            "conditioners": {
+                "a": {"type": "lut", "lut": {"possible_values": ["x", "y"], "dim": 4, "n_bins": 1}}
+            }
+        },
+        {"fuser": {"sum": 3}},
+        {"lm_gen_config": {"temp": -1}},
+        {"lm_gen_config": {"top_k": None}},
+        {"dim": 12, "num_heads": 4},
+    ],
+)
+def test_values_inside_values_are_checked_too(change):
+    with pytest.raises(MoshiTuiError, match="not supported"):
+        LmConfig.from_dict(CONFIG | change)
+
+
 def test_names_of_files_and_empty_fusers_are_fine(caplog):
     config = LmConfig.from_dict(
         CONFIG
@@ -67,7 +110,7 @@ def test_unknown_keys_are_logged(caplog):
     assert "flux_capacitor" in caplog.text
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"x"'])
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', "[" * 100_000])
 def test_broken_file(tmp_path, text):
     path = tmp_path / "config.json"
     path.write_text(text)

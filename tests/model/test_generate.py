@@ -141,8 +141,16 @@ def test_temperature_zero_is_argmax_and_below_is_refused():
     sampler = Sampler(0, 25, 4)
     assert sampler.noise_size == 0
     assert sampler(mx.array([0.0, 3.0, 1.0, 2.0]), mx.zeros((0,))).item() == 1
-    with pytest.raises(ValueError, match="temperature"):
-        Sampler(-1, 25, 4)
+    for temperature in (-1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="temperature"):
+            Sampler(temperature, 25, 4)
+
+
+def test_a_tiny_temperature_is_as_good_as_greedy():
+    sampler = Sampler(1e-38, 3, 6)
+    logits = mx.array([0.0, 3.0, 1.0, 2.0, 2.5, -1.0])
+    draws = [sampler(logits, gumbel_noise(1, i, [3])[0]).item() for i in range(20)]
+    assert set(draws) == {1}
 
 
 def test_noise_depends_on_seed_and_step_only():

@@ -39,9 +39,14 @@ def test_without_config_it_is_the_7b_and_says_so_when_it_is_not(tmp_path):
 def test_truncated_file(tmp_path):
     path = write_checkpoint(tmp_path) / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(MoshiTuiError, match="truncated") as caught:
+    with pytest.raises(MoshiTuiError) as caught:
         load(path)
+    assert caught.value.title == "Model file is truncated"
     assert str(path) in caught.value.message
+    path.write_bytes(path.read_bytes()[:500])  # within the header
+    with pytest.raises(MoshiTuiError) as caught:
+        load(path)
+    assert caught.value.title == "Model file is truncated"
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04" + bytes(5000)])
@@ -72,6 +77,25 @@ def test_foreign_file_names_what_it_has(tmp_path):
         load(path)
     assert caught.value.title == "Not a Moshi model"
     assert "bert.embeddings.weight" in caught.value.message
+
+
+def test_numbers_of_another_kind(tmp_path):
+    path = write_checkpoint(tmp_path) / "model.safetensors"
+    arrays = mx.load(str(path))
+    for kind in (mx.int8, mx.uint32, mx.int32):
+        changed = arrays | {"text_emb.weight": arrays["text_emb.weight"].astype(kind)}
+        mx.save_safetensors(str(path), changed)
+        with pytest.raises(MoshiTuiError, match=r"text_emb\.weight is [IU]"):
+            load(path)
+    scales = mx.ones((49, 2))
+    changed = arrays | {"text_emb.scales": scales, "text_emb.biases": scales}
+    mx.save_safetensors(str(path), changed)
+    with pytest.raises(MoshiTuiError, match=r"text_emb\.weight is F32, expected U32"):
+        load(path)
+    changed = arrays | {"out_norm.scales": scales, "out_norm.biases": scales}
+    mx.save_safetensors(str(path), changed)
+    with pytest.raises(MoshiTuiError, match=r"out_norm"):
+        load(path)
 
 
 def test_a_config_of_another_model_names_the_first_tensors(tmp_path):

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moshi_tui.clean import clean
 from moshi_tui.ui.conversation import PAUSE_FRAMES, Conversation
-from moshi_tui.ui.text import clean
 from tests.ui.test_text import TEXT
 
 

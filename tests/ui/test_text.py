@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from moshi_tui.ui.text import Cleaner, clean, wrap
+from moshi_tui.clean import Cleaner, clean
+from moshi_tui.ui.text import wrap
 
 NASTY = st.sampled_from(
     [

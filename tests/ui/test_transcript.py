@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from moshi_tui.clean import clean
 from moshi_tui.session.events import Event, Muted, TextPiece
-from moshi_tui.ui.text import clean
 from moshi_tui.ui.widgets import transcript as transcript_module
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.fakes import FakeEngine

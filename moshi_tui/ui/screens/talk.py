@@ -11,11 +11,11 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from moshi_tui.clean import clean
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.events import SessionInfo
 from moshi_tui.ui.conversation import Conversation
 from moshi_tui.ui.engine_port import EngineLike
-from moshi_tui.ui.text import clean
 from moshi_tui.ui.widgets.error import ErrorPanel
 from moshi_tui.ui.widgets.levels import LevelsPanel
 from moshi_tui.ui.widgets.timing import TimingPanel

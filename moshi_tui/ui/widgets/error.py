@@ -7,8 +7,8 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from moshi_tui.clean import clean
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.ui.text import clean
 
 
 class ErrorPanel(VerticalScroll):

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from moshi_tui.clean import clean
 from moshi_tui.session.events import Loading
-from moshi_tui.ui.text import clean
 
 _DONE, _CURRENT, _PENDING, _FAILED = "✓", "▸", "·", "✗"
 
