@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import logging
 import os
 import sys
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # NumPy's OpenBLAS spins on every core between its calls, which starves the other stages: on 2
     # cores `run --demo` went at 0.9 instead of 2.9 times real time. Must precede NumPy's import.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _mend_streams()
     try:
         args = _parser().parse_args(argv)
         settings = _settings(args)
@@ -59,6 +61,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _mend_streams() -> None:
+    """A closed stdout, or one without the letters of a word, is no reason to end a talk."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we run
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace, Settings], int]:
     if args.command == "run":
         return _run
@@ -72,8 +83,11 @@ def _screen(args: argparse.Namespace, settings: Settings) -> int:
             "the screen needs one for its keys (stdin) and its picture (stderr)",
             "Without a screen: moshi-tui --headless, or moshi-tui run.",
         )
+    from moshi_tui.session.ends import check_ends
     from moshi_tui.ui.app import run_app
     from moshi_tui.ui.engine_port import EngineLike, Listener
+
+    check_ends(settings)
 
     def make_engine(listener: Listener) -> EngineLike:
         # Imported once the first screen is painted: MLX and the codec take a while.
@@ -128,6 +142,8 @@ def _check_files(args: argparse.Namespace, settings: Settings) -> None:
         if target.is_dir() or not target.parent.is_dir():
             what = "is a folder" if target.is_dir() else "is in a folder that does not exist"
             raise MoshiTuiError("Cannot write the output", f"{target} {what}", "Name a file.")
+    if output is not None and text is not None and output.resolve() == text.resolve():
+        raise MoshiTuiError("Two outputs in one file", f"{text}", "Name another file for --text.")
     if output is not None and output.suffix.lower() != ".wav":
         raise MoshiTuiError("Not a WAV file", f"--output {output}", "Name it like out.wav.")
     if audio.input_file is not None:
@@ -304,24 +320,30 @@ def _add_live_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _at_least_zero(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: expected 0 or more")
     return value
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text}: expected a number") from error
+
+
 def _positive(text: str) -> float:
-    value = float(text)
+    value = _number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text}: expected a number above 0")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text}: expected 0 or more")
-    return value
+    if not text.isdecimal() or int(text) > 0xFFFFFFFF:
+        raise argparse.ArgumentTypeError(f"{text}: expected a whole number from 0 to 4294967295")
+    return int(text)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,11 +16,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from moshi_tui.clean import Cleaner
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.session.endpoints import FileSink, FileSource
-from moshi_tui.session.ends import live_ends
+from moshi_tui.session.ends import check_ends, live_ends
 from moshi_tui.session.engine import Engine
 from moshi_tui.session.events import (
     Event,
@@ -31,7 +34,7 @@ from moshi_tui.session.events import (
     TextPiece,
 )
 
-STOP_SECONDS = 0.8
+STOP_SECONDS = 0.5
 """What the engine gets to end in."""
 AFTER_INPUT_SECONDS = 3.0
 """How long Moshi may go on after the file that stands for the microphone is over."""
@@ -47,6 +50,7 @@ def talk(settings: Settings, *, seconds: float | None = None) -> tuple[int, bool
 
     Returns the exit status and whether the engine's threads have ended. Raises MoshiTuiError.
     """
+    check_ends(settings)
     events: queue.Queue[Event] = queue.Queue()
     engine = Engine(settings, events.put, partial(live_ends, settings))
     with _signals() as asked:
@@ -56,7 +60,7 @@ def talk(settings: Settings, *, seconds: float | None = None) -> tuple[int, bool
             _follow(engine, events, writer, asked, seconds)
         finally:
             stopped = engine.stop(STOP_SECONDS)
-            writer.end()
+            writer.finish(events)
     _say(f"{_times(engine)}, underruns {engine.stats.underruns}")
     return 0, stopped
 
@@ -69,8 +73,8 @@ def _follow(
     seconds: float | None,
 ) -> None:
     """Write what happens until it is time to go."""
-    left: float | None = None
-    while not asked.is_set() and (left is None or engine.stats.elapsed_s < left):
+    end = float("inf")
+    while not asked.is_set() and time.monotonic() < end:
         try:
             event = events.get(timeout=0.1)
         except queue.Empty:
@@ -79,10 +83,9 @@ def _follow(
             case TextPiece():
                 writer.add(event)
             case InputEnded():
-                until = event.frame * FRAME_SECONDS + AFTER_INPUT_SECONDS
-                left = until if left is None else min(left, until)
+                end = min(end, time.monotonic() + AFTER_INPUT_SECONDS)
             case Ready():
-                left = seconds
+                end = float("inf") if seconds is None else time.monotonic() + seconds
                 _say(f"{event.info.model} {event.info.quant} on {event.info.device}")
                 _say(f"hearing {event.info.microphone}, speaking to {event.info.speaker}")
             case Notice():
@@ -102,22 +105,40 @@ def answer_file(
     """
     frames = FileSource(source)
     sink = FileSink(output, lambda: frames.samples)
-    kept = False
     events: queue.Queue[Event] = queue.Queue()
-    with _text_file(text) as out, _signals() as asked:
-        writer = _Transcript(out)
-        engine = Engine(settings, events.put, lambda: (frames, sink))
-        engine.start()
+    words = io.StringIO()
+    writer = _Transcript(words)
+    engine = Engine(settings, events.put, lambda: (frames, sink))
+    done = None
+    with _signals() as asked:
         try:
+            engine.start()
             done = _show_progress(engine, events, writer, frames, asked)
-            kept = True
         finally:
             stopped = engine.stop(STOP_SECONDS)
-            writer.end()
             # A talk that was broken off is worth having as far as it goes, a failed one is not.
-            (sink.keep if kept and engine.stats.frames else sink.drop)()
+            (sink.drop if done is None or not engine.stats.frames else sink.keep)()
+    writer.finish(events)
+    _write_text(words.getvalue(), text)
     _say(_times(engine))
     return (0 if done else 130), stopped
+
+
+def _write_text(words: str, path: Path | None) -> None:
+    """The transcript of `run`: to the file, or to stdout now that the progress bar is gone."""
+    if path is None:
+        sys.stdout.write(words)
+        sys.stdout.flush()
+        return
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(words, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise MoshiTuiError(
+            "Cannot write the transcript", f"{path}: {error.strerror}", "Name another file."
+        ) from error
 
 
 def _show_progress(
@@ -136,14 +157,14 @@ def _show_progress(
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
         task = bar.add_task("Loading", total=None, speed="")
         while not asked.is_set():
+            stats = engine.stats
+            if stats.elapsed_s:
+                talked = stats.frames * FRAME_SECONDS
+                speed = f"{talked / stats.elapsed_s:.2f} x real time"
+                bar.update(task, completed=talked, speed=speed)
             try:
                 event = events.get(timeout=0.1)
             except queue.Empty:
-                stats = engine.stats
-                if stats.elapsed_s:
-                    talked = stats.frames * FRAME_SECONDS
-                    speed = f"{talked / stats.elapsed_s:.2f} x real time"
-                    bar.update(task, completed=talked, speed=speed)
                 continue
             match event:
                 case Loading():
@@ -163,14 +184,16 @@ def _show_progress(
 
 
 class _Transcript:
-    """Pieces of text to a stream, a new line after each pause."""
+    """Pieces of text to a stream, cleaned, with a new line after each pause."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._cleaner = Cleaner()
         self._last: int | None = None
 
     def add(self, piece: TextPiece) -> None:
-        text = piece.text
+        """Write one piece at once."""
+        text = self._cleaner.feed(piece.text)
         if self._last is None or piece.frame - self._last > PAUSE_FRAMES:
             self._out.write("" if self._last is None else "\n")
             text = text.lstrip()
@@ -178,7 +201,12 @@ class _Transcript:
         self._out.write(text)
         self._out.flush()
 
-    def end(self) -> None:
+    def finish(self, events: queue.Queue[Event]) -> None:
+        """Write what was said while the engine stopped, and end the line."""
+        while not events.empty():
+            event = events.get_nowait()
+            if isinstance(event, TextPiece):
+                self.add(event)
         if self._last is not None:
             self._out.write("\n")
             self._out.flush()
@@ -198,32 +226,6 @@ def _signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _text_file(path: Path | None) -> Iterator[TextIO]:
-    """Where the transcript of `run` goes: the file, or stdout once the progress bar is gone."""
-    if path is None:
-        buffer = io.StringIO()
-        try:
-            yield buffer
-        finally:
-            sys.stdout.write(buffer.getvalue())
-            sys.stdout.flush()
-        return
-    try:
-        file = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise MoshiTuiError(
-            "Cannot write the transcript", f"{path}: {error.strerror}", "Name another file."
-        ) from error
-    try:
-        with file:
-            yield file
-    except OSError as error:
-        raise MoshiTuiError(
-            "Cannot write the transcript", f"{path}: {error.strerror}", "Make room on the disk."
-        ) from error
 
 
 def _say(text: str) -> None:

@@ -17,6 +17,8 @@ from moshi_tui.audio.ring import Pcm
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
 
+HIGHEST_RATE = 768_000
+"""The highest that sound cards have; the filter for an odd rate above it would take gigabytes."""
 _CHUNK_SECONDS = 0.5
 
 
@@ -48,6 +50,11 @@ class AudioReader:
         """Length that the file's header states."""
         self.samples = 0
         """Handed out so far, at 24 kHz; the exact length once all is read."""
+        if self.rate > HIGHEST_RATE:
+            self.close()
+            raise MoshiTuiError(
+                "Sample rate out of reach", f"{path}: {self.rate} Hz", "Convert it to 48000 Hz."
+            )
         if self._file.frames == 0:
             self.close()
             raise MoshiTuiError("Empty sound file", f"{path} holds no sound.", "Name another.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class Rusty:
         self._turn = turn
         self._overlap = overlap
         self._working = self._new()
+        time.sleep(0.05)  # a constructor keeps the global lock: let a waiting screen have its turn
         self._resting = self._new()
         self._left = turn
 

@@ -7,6 +7,7 @@ knows nothing: it speaks notes and babbles words. What it shows is the program.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -73,7 +74,9 @@ def is_made(folder: Path) -> bool:
 def _tidy(folder: Path) -> None:
     """Remove a damaged folder, and what runs that were broken off have left."""
     if folder.exists():
-        shutil.rmtree(folder)
+        damaged = Path(tempfile.mkdtemp(dir=folder.parent, prefix="demo-", suffix=".part"))
+        os.rename(folder, damaged)
+        shutil.rmtree(damaged)
     for part in folder.parent.glob("demo-*.part"):
         if time.time() - part.stat().st_mtime > STALE_SECONDS:
             shutil.rmtree(part)
@@ -92,7 +95,7 @@ def _make(folder: Path) -> None:
         sizes = {file.name: file.stat().st_size for file in part.iterdir()}
         (part / SIZES).write_text(json.dumps(sizes))
         if not folder.is_dir():
-            shutil.move(part, folder)
+            os.rename(part, folder)
 
 
 def _words(vocabulary: TextTokenizer) -> list[int]:

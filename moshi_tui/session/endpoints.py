@@ -347,26 +347,29 @@ class FileSink:
         self._path = path
         self._writer = WavWriter(path.with_name(f"{path.name}.part")) if path else None
         self._limit = limit
+        self._lock = threading.Lock()
+        self._over = False
 
     def start(self) -> None:
         """Nothing to do."""
 
     def write(self, pcm: Pcm) -> float:
         """Append `pcm`."""
-        if self._writer is not None:
-            self._writer.write(pcm[: max(0, self._limit() - self._writer.samples)])
+        with self._lock:
+            if self._writer is not None and not self._over:
+                self._writer.write(pcm[: max(0, self._limit() - self._writer.samples)])
         return 0.0
 
     def keep(self) -> None:
-        """Complete the file and give it its name."""
+        """Complete the file and give it its name; what is written after that is lost."""
+        self.close(drain=False)
         if self._writer is not None and self._path is not None:
-            self._writer.close()
             os.replace(self._writer.path, self._path)
 
     def drop(self) -> None:
         """Remove what was written."""
+        self.close(drain=False)
         if self._writer is not None:
-            self._writer.close()
             self._writer.path.unlink(missing_ok=True)
 
     def flush(self) -> None:
@@ -389,6 +392,8 @@ class FileSink:
         return SILENCE
 
     def close(self, *, drain: bool) -> None:
-        """Complete what is written."""
-        if self._writer is not None:
-            self._writer.close()
+        """Complete what is written. A decode thread that is still at work writes no more."""
+        with self._lock:
+            self._over = True
+            if self._writer is not None:
+                self._writer.close()

@@ -6,7 +6,7 @@ import logging
 from importlib.resources import as_file, files
 
 from moshi_tui.audio.base import Sink, Source
-from moshi_tui.audio.devices import pick
+from moshi_tui.audio.devices import Kind, pick
 from moshi_tui.audio.streams import Microphone, Speaker
 from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker
 from moshi_tui.config import Settings
@@ -25,7 +25,27 @@ def live_ends(settings: Settings) -> tuple[FrameSource, FrameSink]:
     A file stands in where one is named. In the demo one also stands in where there is no device,
     and its name says so; otherwise a missing device raises MoshiTuiError.
     """
-    return LiveSource(_microphone(settings)), LiveSink(_speaker(settings))
+    microphone = _microphone(settings)
+    try:
+        return LiveSource(microphone), LiveSink(_speaker(settings))
+    except BaseException:
+        microphone.close()
+        raise
+
+
+def check_ends(settings: Settings) -> None:
+    """Raise now, before minutes of loading, what a missing device would raise in `live_ends`.
+
+    To be called before the screen is up: PortAudio's import touches fd 2 for a moment.
+    """
+    audio = settings.audio
+    kinds: tuple[tuple[Kind, str | None, bool], ...] = (
+        ("input", audio.input_device, audio.input_file is None),
+        ("output", audio.output_device, audio.output_file is None),
+    )
+    for kind, device, wanted in kinds:
+        if wanted and not _may_do_without(settings, device):
+            pick(kind, device)
 
 
 def _microphone(settings: Settings) -> Source:

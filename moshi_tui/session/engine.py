@@ -176,8 +176,10 @@ class Engine:
         try:
             self._talk(load_parts(self._settings, self._shared.emit, self._shared.stop.is_set))
         finally:
-            self._close()
-            device.release()
+            try:
+                self._close()
+            finally:
+                device.release()
 
     def _talk(self, parts: Parts) -> None:
         """Open the sound, run the three stages until the stream ends or the engine stops."""
@@ -215,10 +217,12 @@ class Engine:
         self._shared.stop.set()
         for thread in self._threads:
             thread.join()
-        if self._source is not None:
-            self._source.close()
-        if self._sink is not None:
-            self._sink.close(drain=drain)
+        try:
+            if self._source is not None:
+                self._source.close()
+        finally:
+            if self._sink is not None:
+                self._sink.close(drain=drain)
 
     def _info(self, parts: Parts, source: FrameSource, sink: FrameSink) -> SessionInfo:
         info = SessionInfo(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -69,7 +71,9 @@ def load_parts(
     config = model.config
     say("codec", files.mimi.name)
     tokenizer = _tokenizer(files, config)
+    _read_once(files.mimi, lambda: say("codec", files.mimi.name))
     encoder = load_codec(files.mimi, config.n_user)
+    time.sleep(0.05)  # loading it kept Python's global lock: let a waiting screen have its turn
     say("codec", files.mimi.name, 0.5)
     decoder = load_codec(files.mimi, config.dep_q)
     _check_codec(files, config, encoder)
@@ -98,6 +102,13 @@ def _files(
         return resolve(options, progress=on_progress, cancelled=stopping)
     say("files", "The demo checkpoint (made at the first start)", None)
     return replace(resolve(CheckpointOptions(model_dir=demo_folder())), label="demo")
+
+
+def _read_once(path: Path, tick: Callable[[], None]) -> None:
+    """Bring the file into memory, so that rustymimi, which holds the global lock, needn't wait."""
+    with path.open("rb") as file:
+        while file.read(1 << 24):
+            tick()
 
 
 def _gigabytes(done: int, total: int | None) -> str:

@@ -84,13 +84,16 @@ class Pipe(Generic[Item]):
                 continue
             return
 
-    def get(self) -> Item | None:
-        """The next item; None at the end of the stream, or when the session stops."""
+    def get(self, idle: Callable[[], None] = lambda: None) -> Item | None:
+        """The next item; None at the end of the stream, or when the session stops.
+
+        While nothing comes, `idle` is called now and then.
+        """
         while not self._stop.is_set():
             try:
                 return self._queue.get(timeout=WAIT_SECONDS)
             except queue.Empty:
-                continue
+                idle()
         return None
 
     def __len__(self) -> int:
@@ -267,15 +270,17 @@ class DecodeStage:
 
     def run(self) -> None:
         """Until the stream of said frames ends."""
-        while (said := self._in.get()) is not None:
-            if said.epoch < self._shared.epoch:
-                continue
-            if said.epoch != self._epoch:
-                self._epoch = said.epoch
-                self._codec.reset()
-                self._sink.flush()
-            if said.codes is not None:
+        while (said := self._in.get(self._notice_reset)) is not None:
+            self._notice_reset()
+            if said.epoch == self._epoch and said.codes is not None:
                 self._play(said.codes[:, None], said.captured_at)
+
+    def _notice_reset(self) -> None:
+        """Fall silent at once, also if the first frame after the reset takes its time."""
+        if self._epoch != self._shared.epoch:
+            self._epoch = self._shared.epoch
+            self._sink.flush()
+            self._codec.reset()
 
     def _play(self, codes: Codes, captured_at: float) -> None:
         shared = self._shared

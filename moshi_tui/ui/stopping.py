@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-STOP_SECONDS = 0.6
+STOP_SECONDS = 0.5
 """What the engine gets to stop in. With leaving the screen, which goes on meanwhile, it makes less
 than the second in which the program is to be gone."""
 
