@@ -1,4 +1,6 @@
+import io
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -9,8 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from moshi_tui import __version__, cli
+from moshi_tui import __version__, cli, headless
 from moshi_tui.config import SamplingOptions
+from moshi_tui.session.events import TextPiece
 
 ROOT = Path(__file__).parents[1]
 
@@ -161,6 +164,8 @@ def test_run_greedy_needs_no_seed(speech, tmp_path):
         (["run", "{speech}", "--demo", "--output", "out.mp3"], "out.mp3"),
         (["run", "{speech}", "--demo", "--output", "{old}", "--condition", "a=b"], "a"),
         (["run", "{broken}", "--demo", "--output", "{old}"], "broken.flac"),
+        (["run", "{broken}", "--demo", "--text", "{old}"], "broken.flac"),
+        (["run", "{speech}", "--demo", "--output", "x.wav", "--text", "x.wav"], "Two outputs"),
         (["run", "{text}", "--demo"], "note.txt"),
         (["run", "{old}", "--demo", "--output", "{old}"], "Output is the input"),
         (["run", "{speech}", "--demo", "--output", "no/such/folder/out.wav"], "no/such/folder"),
@@ -230,3 +235,25 @@ def test_names_need_not_be_unicode(speech, tmp_path):
     os.rename(speech, name)
     done = moshi("run", os.fsdecode(name), "--output", tmp_path / "out.wav", "--demo")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_closed_stdout_and_one_without_the_letters(speech):
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    command = f"{sys.executable} -m moshi_tui run {speech} --demo"
+    for more in (">&-", "--text-temperature 5 --text-top-k 0"):
+        done = subprocess.run(
+            f"{command} {more}", shell=True, env=env, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_no_escape_sequence_reaches_stdout():
+    out = io.StringIO()
+    transcript = headless._Transcript(out)
+    events = queue.Queue()
+    for frame, text in enumerate([" hello\x1b", "[31m world\x1b]0;title\x07", " \x07!"]):
+        events.put(TextPiece(frame, 5, text))
+    transcript.add(TextPiece(0, 5, " Oh,"))
+    transcript.finish(events)
+    assert out.getvalue() == "Oh, hello world !\n"

@@ -222,3 +222,27 @@ def test_events_come_from_named_threads(talk):
     talk.source.feed(0.1, 2)
     talk.wait(lambda: len(talk.of(TextPiece)) == 2)
     assert talk.threads == {"inference", "encode"}
+
+
+def test_an_end_that_does_not_close_leaves_nothing_else_open(monkeypatch):
+    talk = Talk(monkeypatch).start()
+    released = []
+    monkeypatch.setattr(engine_module.device, "release", lambda: released.append(True))
+
+    def close():
+        raise RuntimeError("stuck")
+
+    talk.source.close = close
+    assert talk.engine.stop(5.0)
+    assert talk.sink.closed
+    assert released
+    (failed,) = talk.of(Failed)
+    assert "stuck" in failed.error.message
+
+
+def test_after_a_reset_the_speaker_falls_silent_at_once(talk):
+    talk.source.feed(0.1)
+    talk.wait(lambda: len(talk.sink.played) == 1)
+    talk.engine.reset()
+    talk.wait(lambda: talk.sink.played[-1] == "flush")
+    assert not talk.of(WasReset)  # no frame has come yet
