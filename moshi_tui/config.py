@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class CheckpointOptions:
-    """Which files to run; `session.checkpoint.resolve` turns it into paths."""
+    """Which files to run; `checkpoint.resolve` turns it into paths."""
 
     quant: int | None = None
     """4 or 8: Kyutai's quantised repo, or quantise an unquantised file while loading."""

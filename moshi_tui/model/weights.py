@@ -39,7 +39,7 @@ Progress = Callable[[int, int], None]
 
 
 class Files(Protocol):
-    """What a resolved checkpoint offers (`session.checkpoint.CheckpointFiles`)."""
+    """What a resolved checkpoint offers (`checkpoint.CheckpointFiles`)."""
 
     @property
     def moshi(self) -> Path:

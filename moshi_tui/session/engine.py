@@ -31,11 +31,11 @@ import time
 from collections.abc import Callable
 
 from moshi_tui import paths
+from moshi_tui.checkpoint import Cancelled
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model import device
-from moshi_tui.session.checkpoint import Cancelled
 from moshi_tui.session.endpoints import FrameSink, FrameSource
 from moshi_tui.session.events import Event, Failed, Finished, Loading, Ready, SessionInfo
 from moshi_tui.session.loading import Parts, load_parts

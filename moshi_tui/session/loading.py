@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moshi_tui.checkpoint import Cancelled, CheckpointFiles, Progress, resolve
 from moshi_tui.codec import Codec
 from moshi_tui.codec import load as load_codec
 from moshi_tui.config import CheckpointOptions, SamplingOptions, Settings
@@ -20,7 +21,6 @@ from moshi_tui.model import load as load_model
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.device import device_name, is_cpu
 from moshi_tui.model.tokenizer import TextStream, TextTokenizer
-from moshi_tui.session.checkpoint import Cancelled, CheckpointFiles, Progress, resolve
 from moshi_tui.session.events import Loading
 
 log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import mlx.core as mx
 import numpy as np
 
+from moshi_tui.checkpoint import resolve
 from moshi_tui.codec import load as load_codec
 from moshi_tui.config import CheckpointOptions
 from moshi_tui.demo.mimi import STANDARD, speechlike, write_mimi
@@ -31,7 +32,6 @@ from moshi_tui.model.device import active_memory, device_name, peak_memory
 from moshi_tui.model.layers import Weight, named_parameters
 from moshi_tui.model.lm import Lm
 from moshi_tui.model.tokenizer import TextTokenizer
-from moshi_tui.session.checkpoint import resolve
 
 GROUP, BITS = 32, 4
 

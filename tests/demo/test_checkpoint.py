@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from moshi_tui import paths
+from moshi_tui.checkpoint import resolve
 from moshi_tui.codec import load as load_codec
 from moshi_tui.config import CheckpointOptions
 from moshi_tui.demo import checkpoint
@@ -14,7 +15,6 @@ from moshi_tui.demo.checkpoint import demo_folder
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model import Generator, load
 from moshi_tui.model.tokenizer import TextTokenizer
-from moshi_tui.session.checkpoint import resolve
 
 
 def digests(folder):

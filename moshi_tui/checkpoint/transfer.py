@@ -13,8 +13,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moshi_tui.checkpoint.hub_errors import http_error, may_pass
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.hub_errors import http_error, may_pass
 
 RETRIES = 5
 """How often in a row a connection may break without a new byte."""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from moshi_tui.config import CheckpointOptions
-from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.checkpoint_names import (
+from moshi_tui.checkpoint.hub import Hub, Listing, Progress, RepoFile
+from moshi_tui.checkpoint.hub_errors import NoNetworkError
+from moshi_tui.checkpoint.names import (
     CONFIG,
     FOLDER_NEEDS,
     MAIN,
@@ -29,10 +29,8 @@ from moshi_tui.session.checkpoint_names import (
     read_config,
     some,
 )
-from moshi_tui.session.hub import Cancelled, Hub, Listing, Progress, RepoFile
-from moshi_tui.session.hub_errors import NoNetworkError
-
-__all__ = ["Cancelled", "CheckpointFiles", "Progress", "resolve"]
+from moshi_tui.config import CheckpointOptions
+from moshi_tui.errors import MoshiTuiError
 
 VOICES = ("moshiko", "moshika")
 QUANTS = (4, 8)

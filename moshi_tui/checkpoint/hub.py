@@ -21,9 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from moshi_tui.checkpoint.hub_errors import SPACE_HINT, Explained, quiet_library
+from moshi_tui.checkpoint.transfer import Transfer
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.hub_errors import SPACE_HINT, Explained, quiet_library
-from moshi_tui.session.transfer import Transfer
 
 T = TypeVar("T")
 

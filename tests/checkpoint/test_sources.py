@@ -11,10 +11,10 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
+from moshi_tui.checkpoint import Cancelled, Progress, resolve
 from moshi_tui.config import CheckpointOptions
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.checkpoint import Cancelled, Progress, resolve
-from tests.session import hub_server
+from tests.checkpoint import hub_server
 
 MIMI = "tokenizer-e351c8d8-checkpoint125.safetensors"
 TOKENIZER = "tokenizer_spm_32k_3.model"
@@ -249,7 +249,7 @@ def test_three_single_files_need_neither_network_nor_library(tmp_path: Path) -> 
     script = (
         "import sys; from pathlib import Path\n"
         "from moshi_tui.config import CheckpointOptions\n"
-        "from moshi_tui.session.checkpoint import resolve\n"
+        "from moshi_tui.checkpoint import resolve\n"
         "files = resolve(CheckpointOptions(moshi_weight=Path('lm.safetensors'), quant=4,"
         " mimi_weight=Path('mimi.safetensors'), tokenizer=Path('t.model'), lm_config=Path('c.json')"
         "))\n"

@@ -15,11 +15,11 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
+from moshi_tui.checkpoint import transfer
+from moshi_tui.checkpoint.hub import Cancelled, Hub, Listing, Progress, RepoFile
+from moshi_tui.checkpoint.hub_errors import NoNetworkError
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session import transfer
-from moshi_tui.session.hub import Cancelled, Hub, Listing, Progress, RepoFile
-from moshi_tui.session.hub_errors import NoNetworkError
-from tests.session import hub_server
+from tests.checkpoint import hub_server
 
 REPO = "owner/name"
 DATA = random.Random(1).randbytes(20 * hub_server.BLOCK + 7)
@@ -64,7 +64,7 @@ def test_a_download_is_where_the_library_finds_it(server: hub_server.Hub) -> Non
 
 def test_nothing_is_written_on_the_screen(server: hub_server.Hub, tmp_path: Path) -> None:
     script = (
-        "from moshi_tui.session.hub import Hub, RepoFile\n"
+        "from moshi_tui.checkpoint.hub import Hub, RepoFile\n"
         f"commit = Hub().listing({REPO!r}, 'main').commit\n"
         f"Hub().fetch([RepoFile({REPO!r}, commit, 'model.safetensors')])\n"
     )
@@ -210,7 +210,7 @@ def test_what_has_arrived_needs_no_space(
     hub = Hub()
     with pytest.raises(NoNetworkError):
         hub.fetch(model(hub))
-    monkeypatch.setattr("moshi_tui.session.hub.MARGIN", 0)
+    monkeypatch.setattr("moshi_tui.checkpoint.hub.MARGIN", 0)
     usage = shutil.disk_usage("/")
     free = len(DATA) - 19 * hub_server.BLOCK
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=free))
