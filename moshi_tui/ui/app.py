@@ -151,10 +151,9 @@ class MoshiApp(App[None]):
         if self._talk is None and self.engine is not None and self.failure is None:
             self._talk = TalkScreen(self.engine, self.conversation, ready.info)
             self._happened(
-                0,
-                f"Microphone: {ready.info.microphone}. Speaker: {ready.info.speaker}. "
-                f"Seed: {ready.info.seed}.",
+                0, f"Microphone: {ready.info.microphone}. Speaker: {ready.info.speaker}."
             )
+            self._happened(0, f"Seed: {ready.info.seed}")
             await self.switch_screen(self._talk)
 
     def _changed(self, index: int) -> None:
