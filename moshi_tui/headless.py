@@ -38,6 +38,8 @@ STOP_SECONDS = 0.5
 """What the engine gets to end in."""
 AFTER_INPUT_SECONDS = 3.0
 """How long Moshi may go on after the file that stands for the microphone is over."""
+LOADING_LINE_SECONDS = 5.0
+"""From one line about a download to the next: stderr may be a log."""
 PAUSE_FRAMES = 12
 """Frames without a word after which the transcript begins a new line."""
 
@@ -74,6 +76,7 @@ def _follow(
 ) -> None:
     """Write what happens until it is time to go."""
     end = float("inf")
+    next_line = 0.0
     while not asked.is_set() and time.monotonic() < end:
         try:
             event = events.get(timeout=0.1)
@@ -90,7 +93,8 @@ def _follow(
                 _say(f"hearing {event.info.microphone}, speaking to {event.info.speaker}")
             case Notice():
                 _say(f"{event.title}: {event.message} {event.hint}")
-            case Loading(stage="files"):
+            case Loading(stage="files") if time.monotonic() >= next_line:
+                next_line = time.monotonic() + LOADING_LINE_SECONDS
                 _say(event.detail)
             case Failed():
                 raise event.error
