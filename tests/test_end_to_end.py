@@ -117,7 +117,9 @@ def logged(tmp_path):
 
 
 def test_a_talk(terminal, pulse, speech, tmp_path):  # noqa: F811
+    terminal.wait_for(r"^\$")
     terminal.type(f"cd {tmp_path}; stty -a > before; echo this was here before")
+    terminal.wait_for(r"(?m)^this was here before$")
     terminal.type(
         command("--demo", "--seed", "4", "--verbose") + '; echo "status=$?"; stty -a > after'
     )
@@ -146,7 +148,8 @@ def test_a_talk(terminal, pulse, speech, tmp_path):  # noqa: F811
     assert "status=0" in terminal.screen()
     assert not terminal.in_alternate_screen()
     terminal.wait_for(r"status=0\n\$")
-    assert "\nthis was here before" in terminal.screen()
+    # The shell's screen is back (tmux redraws it in its own time).
+    terminal.wait_for(r"(?m)^this was here before$", seconds=5)
     assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
 
     # The transcript is what the tokens say: read once more from the log, piece by piece.
