@@ -12,6 +12,7 @@ import io
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     # cores `run --demo` went at 0.9 instead of 2.9 times real time. Must precede NumPy's import.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _mend_streams()
+    return _leave(_run_command(argv))
+
+
+def _run_command(argv: Sequence[str] | None) -> int:
+    """Parse, check, run; every error that a person can meet ends as lines on stderr."""
     try:
         args = _parser().parse_args(argv)
         settings = _settings(args)
@@ -99,28 +105,29 @@ def _screen(args: argparse.Namespace, settings: Settings) -> int:
     outcome = run_app(make_engine)
     if outcome.failure is not None:
         print(f"moshi-tui: {outcome.failure}", file=sys.stderr)
-    return _leave(outcome.status, outcome.stopped)
+    return outcome.status
 
 
 def _headless(args: argparse.Namespace, settings: Settings) -> int:
     from moshi_tui.headless import talk
 
-    return _leave(*talk(settings, seconds=getattr(args, "seconds", None)))
+    return talk(settings, seconds=getattr(args, "seconds", None))
 
 
 def _run(args: argparse.Namespace, settings: Settings) -> int:
     from moshi_tui.headless import answer_file
 
-    return _leave(
-        *answer_file(
-            settings, args.input, getattr(args, "output", None), getattr(args, "text", None)
-        )
+    return answer_file(
+        settings, args.input, getattr(args, "output", None), getattr(args, "text", None)
     )
 
 
-def _leave(status: int, stopped: bool) -> int:
-    """End the process even if a thread is still inside a long model step (see Engine.stop)."""
-    if stopped:
+def _leave(status: int) -> int:
+    """The exit status; ends the process at once if the engine is still inside a long model step.
+
+    Such a step can't be interrupted, and MLX aborts a process that exits meanwhile.
+    """
+    if not any(thread.name == "inference" for thread in threading.enumerate()):
         return status
     logging.shutdown()
     sys.stdout.flush()

@@ -44,13 +44,13 @@ PAUSE_FRAMES = 12
 """Frames without a word after which the transcript begins a new line."""
 
 
-def talk(settings: Settings, *, seconds: float | None = None) -> tuple[int, bool]:
+def talk(settings: Settings, *, seconds: float | None = None) -> int:
     """Talk live; the transcript goes to stdout, everything else to stderr.
 
     Ends after `seconds`, three seconds after an input file, or on SIGINT or SIGTERM (status 0:
     that is how one ends it).
 
-    Returns the exit status and whether the engine's threads have ended. Raises MoshiTuiError.
+    Returns the exit status. Raises MoshiTuiError. A long model step may still be under way then.
     """
     check_ends(settings)
     events: queue.Queue[Event] = queue.Queue()
@@ -61,10 +61,10 @@ def talk(settings: Settings, *, seconds: float | None = None) -> tuple[int, bool
         try:
             _follow(engine, events, writer, asked, seconds)
         finally:
-            stopped = engine.stop(STOP_SECONDS)
+            engine.stop(STOP_SECONDS)
             writer.finish(events)
     _say(f"{_times(engine)}, underruns {engine.stats.underruns}")
-    return 0, stopped
+    return 0
 
 
 def _follow(
@@ -100,12 +100,10 @@ def _follow(
                 raise event.error
 
 
-def answer_file(
-    settings: Settings, source: Path, output: Path | None, text: Path | None
-) -> tuple[int, bool]:
+def answer_file(settings: Settings, source: Path, output: Path | None, text: Path | None) -> int:
     """`moshi-tui run`: the whole of `source`, as fast as it goes.
 
-    Returns the exit status and whether the engine's threads have ended. Raises MoshiTuiError.
+    Returns the exit status. Raises MoshiTuiError. A long model step may still be under way then.
     """
     frames = FileSource(source)
     sink = FileSink(output, lambda: frames.samples)
@@ -119,13 +117,13 @@ def answer_file(
             engine.start()
             done = _show_progress(engine, events, writer, frames, asked)
         finally:
-            stopped = engine.stop(STOP_SECONDS)
+            engine.stop(STOP_SECONDS)
             # A talk that was broken off is worth having as far as it goes, a failed one is not.
             (sink.drop if done is None or not engine.stats.frames else sink.keep)()
     writer.finish(events)
     _write_text(words.getvalue(), text)
     _say(_times(engine))
-    return (0 if done else 130), stopped
+    return 0 if done else 130
 
 
 def _write_text(words: str, path: Path | None) -> None:

@@ -4,6 +4,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import soundfile
 
 from moshi_tui import __version__, cli, headless
 from moshi_tui.config import SamplingOptions
+from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.events import TextPiece
 
 ROOT = Path(__file__).parents[1]
@@ -257,3 +259,23 @@ def test_no_escape_sequence_reaches_stdout():
     transcript.add(TextPiece(0, 5, " Oh,"))
     transcript.finish(events)
     assert out.getvalue() == "Oh, hello world !\n"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_step_that_goes_on_does_not_hold_up_the_end(monkeypatch, fails):
+    """Neither after success nor after an error: MLX would abort the process."""
+    over = threading.Event()
+    ends = []
+
+    def command(args, settings):
+        threading.Thread(target=over.wait, name="inference", daemon=True).start()
+        if fails:
+            raise MoshiTuiError("Broken", "while a step was under way")
+        return 0
+
+    monkeypatch.setattr(cli, "_command", lambda args: command)
+    monkeypatch.setattr(cli, "_start_log", lambda verbose: None)
+    monkeypatch.setattr(os, "_exit", ends.append)
+    cli.main(["--demo"])
+    over.set()
+    assert ends == [int(fails)]

@@ -29,10 +29,6 @@ class LmState:
         for cache in self.caches:
             cache.reset()
 
-    def arrays(self) -> list[mx.array]:
-        """All buffers, for `mx.eval`."""
-        return [a for cache in self.caches for a in (cache.keys, cache.values)]
-
     @property
     def steps(self) -> int:
         """Steps that the next one attends to, besides itself."""
