@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from moshi_tui.audio.ring import Ring
+from moshi_tui.audio.stamps import Stamp
 
 
 class Endpoint(Protocol):
@@ -24,7 +25,14 @@ class Endpoint(Protocol):
 
     @property
     def latency_s(self) -> float:
-        """Seconds between the ring and the air, as the system states it."""
+        """Seconds between a block's arrival at the ring, or its departure, and the moment when its
+        first sample was or will be at the air: measured and lightly smoothed once there is a stamp,
+        before that as the system states it (any thread)."""
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """The newest time stamp: a position in the ring, and when the sample there was or will be
+        at the air, by the session's clock. None before the first callback (any thread)."""
 
     @property
     def failed(self) -> str | None:
@@ -55,6 +63,14 @@ class Sink(Endpoint, Protocol):
     @property
     def underruns(self) -> int:
         """Times that the ring ran dry after playing had begun; one for each dry spell."""
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds that these spells lasted, in all."""
+
+    @property
+    def underflows(self) -> int:
+        """Times that the system said it had nothing to play because we came too late."""
 
     def close(self, drain: bool = False) -> None:
         """Stop for good, within 0.5 s even if the device is gone. May be called twice.

@@ -20,6 +20,8 @@ class Level:
 
 
 SILENCE = Level()
+QUIETEST_DB = -120.0
+"""What `block_levels` says of digital silence: a number, so that it can be averaged."""
 
 
 def measure(pcm: npt.NDArray[np.float32]) -> Level:
@@ -30,6 +32,16 @@ def measure(pcm: npt.NDArray[np.float32]) -> Level:
     peak = float(np.max(np.abs(pcm)))
     rms = math.sqrt(float(np.mean(np.square(pcm, dtype=np.float64))))
     return Level(_db(rms), _db(peak), peak >= 0.999)
+
+
+def block_levels(pcm: npt.NDArray[np.float32], block: int = 240) -> list[float]:
+    """RMS of every whole block of `block` samples (10 ms) of `pcm` [n] float32, in dBFS:
+    [n // block], never below `QUIETEST_DB`."""
+    count = len(pcm) // block
+    blocks = pcm[: count * block].reshape(count, block)
+    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    levels: list[float] = (10.0 * np.log10(np.maximum(power, 10 ** (QUIETEST_DB / 10)))).tolist()
+    return levels
 
 
 def _db(amplitude: float) -> float:

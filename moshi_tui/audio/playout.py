@@ -28,6 +28,8 @@ class Playout:
         self.ring = ring
         self.underruns = 0
         """Dry spells after playing had begun, but for those that a flush or `ending` brought."""
+        self.gap = 0
+        """Samples of silence that these spells lasted, in all."""
         self.ending = False
         """Set by the owner once nothing more will be pushed."""
         self._length = max(1, round(FADE_SECONDS * rate))
@@ -38,6 +40,7 @@ class Playout:
         self._fallen = self._length  # samples of the decay already played
         self._last = 0.0  # the sample that decays
         self._playing = False
+        self._interrupted = False
         self._flushed = 0
 
     @property
@@ -50,18 +53,22 @@ class Playout:
         got = self.ring.pop_into(out)
         if self.ring.flushed != self._flushed:
             self._flushed = self.ring.flushed
+            self._interrupted = False
             self._stop()
         if got:
             self._sound(out[:got])
         if got < len(out):
             if self._playing:
                 self._stop()
-                self.underruns += not self.ending
+                self._interrupted = not self.ending
+                self.underruns += self._interrupted
+            self.gap += (len(out) - got) * self._interrupted
             out[got:] = 0.0
             self._decay(out[got:])
 
     def _sound(self, out: Pcm) -> None:
         self._playing = True
+        self._interrupted = False
         rising = min(len(out), self._length - self._risen)
         if rising:
             out[:rising] *= self._rise[self._risen : self._risen + rising]

@@ -1,7 +1,8 @@
 """Sample rates: from the device's to the model's 24 kHz and back, with next to no delay.
 
 A streaming polyphase filter of our own, because libsoxr works in blocks: it holds back up to 20 ms
-(quality LQ) or 40 ms (MQ, HQ) of live sound in each direction; this one 1.7 ms (2.5 at 16 kHz).
+(quality LQ) or 40 ms (MQ, HQ, VHQ) of live sound in each direction, its variable-rate mode 5 and
+10 ms; this one 1.7 ms (2.5 at 16 kHz).
 """
 
 from __future__ import annotations
@@ -40,17 +41,21 @@ class Resampler:
         self._up, self._down = rate_out // common, rate_in // common
         self._half = math.ceil(_CROSSINGS * max(1.0, rate_in / rate_out))
         self._identity = rate_in == rate_out
-        self._fed = 0
-        self._made = 0
         if not self._identity:
             self._taps = _filter_bank(self._up, self._down, self._half)
-            self._history = np.zeros(self._half - 1, np.float32)
-            self._next = 0  # position of the next output in self._history, in 1 / up samples
+        self.reset()
 
     @property
     def delay_s(self) -> float:
         """Seconds that a sample spends in here: half the filter's length."""
         return 0.0 if self._identity else self._half / self.rate_in
+
+    def reset(self) -> None:
+        """Forget all sound, also what is still in here: the next sample is the first."""
+        self._fed = 0
+        self._made = 0
+        self._history = np.zeros(self._half - 1, np.float32)
+        self._next = 0  # position of the next output in self._history, in 1 / up samples
 
     def process(self, pcm: Pcm) -> Pcm:
         """Feed `pcm` [n] float32; returns [m] float32: what can be said for certain by now."""
@@ -62,7 +67,7 @@ class Resampler:
     def flush(self) -> Pcm:
         """The rest [m] float32, after which ceil(fed * rate_out / rate_in) samples are out.
 
-        The object must not be used afterwards.
+        Afterwards only `reset` makes sense.
         """
         if self._identity:
             return np.zeros(0, np.float32)

@@ -140,6 +140,10 @@ class Ring:
         """Position of the consumer: samples that it took, skipped or lost since the start."""
         return self._popped
 
+    def ahead(self, position: int) -> int:
+        """Samples that will be played from `position` on before the next one that is pushed."""
+        return max(0, self._pushed - max(position, self._flush_to))
+
     @property
     def dropped(self) -> int:
         """Samples lost because the ring was full (not those that were flushed or discarded)."""

@@ -7,6 +7,7 @@ nothing allocated beyond the few small objects that Python can't do without.
 from __future__ import annotations
 
 import atexit
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import numpy as np
 from moshi_tui.audio.devices import Device, Kind, load
 from moshi_tui.audio.playout import Playout
 from moshi_tui.audio.ring import Ring
+from moshi_tui.audio.stamps import Stamp, Stamps
 from moshi_tui.errors import MoshiTuiError
 
 BLOCK_SECONDS = 0.01
@@ -45,11 +47,22 @@ class Microphone:
     def __init__(self, device: Device, *, ring_s: float = RING_SECONDS) -> None:
         self.name = device.name
         self.overflows = 0
+        """Times that the system said it lost input."""
         self._port = _Port("input", device, self._callback)
         self.rate = self._port.rate
-        self.latency_s = self._port.latency_s
+        self._stamps = Stamps(self.rate, self._port.latency_s, recording=True)
         self.ring = Ring(round(self.rate * ring_s), overwrite=True)
         self._mono = np.zeros(self._port.block, np.float32)
+
+    @property
+    def latency_s(self) -> float:
+        """See `base.Endpoint`."""
+        return self._stamps.latency_s
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """See `base.Endpoint`."""
+        return self._stamps.newest
 
     @property
     def failed(self) -> str | None:
@@ -64,8 +77,9 @@ class Microphone:
         """Stop for good, within 0.5 s even if the device is gone."""
         self._port.close()
 
-    def _callback(self, data: Any, frames: int, _time: Any, status: Any) -> None:
-        self._port.beat = time.monotonic()
+    def _callback(self, data: Any, frames: int, times: Any, status: Any) -> None:
+        self._port.beat = now = time.monotonic()
+        latency_s = _between(times.inputBufferAdcTime, times.currentTime)
         if status and status.input_overflow:
             self.overflows += 1
         pcm = np.frombuffer(data, np.float32)
@@ -73,6 +87,7 @@ class Microphone:
             mono = self._mono[:frames]
             pcm = np.mean(pcm.reshape(frames, -1), axis=1, out=mono)
         self.ring.push(pcm)
+        self._stamps.note(self.ring.pushed, frames, now, latency_s)
 
 
 class Speaker:
@@ -84,11 +99,11 @@ class Speaker:
 
     def __init__(self, device: Device, *, ring_s: float = RING_SECONDS) -> None:
         self.name = device.name
-        self.xruns = 0
+        self.underflows = 0
         """Times that the system said our callback came too late."""
         self._port = _Port("output", device, self._callback)
         self.rate = self._port.rate
-        self.latency_s = self._port.latency_s
+        self._stamps = Stamps(self.rate, self._port.latency_s, recording=False)
         self.ring = Ring(round(self.rate * ring_s), overwrite=False)
         self._playout = Playout(self.ring, self.rate)
         self._mono = np.zeros(self._port.block, np.float32)
@@ -98,6 +113,21 @@ class Speaker:
     def underruns(self) -> int:
         """Times that the ring ran dry after playing had begun."""
         return self._playout.underruns
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds that it was dry then, in all."""
+        return float(self._playout.gap / self.rate)
+
+    @property
+    def latency_s(self) -> float:
+        """See `base.Endpoint`."""
+        return self._stamps.latency_s
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """See `base.Endpoint`."""
+        return self._stamps.newest
 
     @property
     def failed(self) -> str | None:
@@ -115,10 +145,11 @@ class Speaker:
             self._port.wait_until_over(self.ring.fill / self.rate + self.latency_s + 0.2)
         self._port.close()
 
-    def _callback(self, data: Any, frames: int, _time: Any, status: Any) -> None:
-        self._port.beat = time.monotonic()
+    def _callback(self, data: Any, frames: int, times: Any, status: Any) -> None:
+        self._port.beat = now = time.monotonic()
+        latency_s = _between(times.currentTime, times.outputBufferDacTime)
         if status and status.output_underflow:
-            self.xruns += 1
+            self.underflows += 1
         pcm = np.frombuffer(data, np.float32)
         if self._port.channels > 1:
             mono = self._mono[:frames]
@@ -126,8 +157,14 @@ class Speaker:
             pcm.reshape(frames, -1)[:] = mono[:, None]
         else:
             self._playout.fill(pcm)
+        self._stamps.note(self.ring.popped, frames, now, latency_s)
         if self._playout.ending and self._playout.idle:
             raise self._done
+
+
+def _between(earlier: float, later: float) -> float:
+    """Seconds between two of PortAudio's times; NaN if one is 0, as some host APIs leave them."""
+    return later - earlier if earlier and later else math.nan
 
 
 class _Port:

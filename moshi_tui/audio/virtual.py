@@ -13,6 +13,7 @@ import numpy as np
 from moshi_tui.audio.files import AudioReader, WavWriter
 from moshi_tui.audio.playout import Playout
 from moshi_tui.audio.ring import Pcm, Ring
+from moshi_tui.audio.stamps import Stamp
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import SAMPLE_RATE
 
@@ -64,6 +65,7 @@ class FileMicrophone:
         self.ring = Ring(round(self.rate * ring_s), overwrite=True)
         self.finished = False
         """The whole file has been pushed."""
+        self.stamp: Stamp | None = None
         if isinstance(source, Path):
             AudioReader(source).close()  # complains now rather than later
         elif len(source) == 0:
@@ -86,12 +88,13 @@ class FileMicrophone:
         if self._ticker.stop():
             self._blocks.close()
 
-    def _tick(self) -> bool:
+    def _tick(self, due: float) -> bool:
         block = next(self._blocks, None)
         if block is None:
             self.finished = True
             block = self._silence
         self.ring.push(block)
+        self.stamp = (self.ring.pushed, due)
         return True
 
 
@@ -107,6 +110,7 @@ class NullSpeaker:
 
     rate = SAMPLE_RATE
     latency_s = 0.0
+    underflows = 0
 
     def __init__(
         self,
@@ -118,6 +122,7 @@ class NullSpeaker:
     ) -> None:
         self.name = output.name if output else "no speaker"
         self.ring = Ring(round(self.rate * ring_s), overwrite=False)
+        self.stamp: Stamp | None = None
         self._playout = Playout(self.ring, self.rate)
         self._writer = WavWriter(output) if output else None
         self._write_error: str | None = None
@@ -128,6 +133,11 @@ class NullSpeaker:
     def underruns(self) -> int:
         """Times that the ring ran dry after playing had begun."""
         return self._playout.underruns
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds that it was dry then, in all."""
+        return self._playout.gap / self.rate
 
     @property
     def failed(self) -> str | None:
@@ -146,10 +156,11 @@ class NullSpeaker:
         self._ticker.stop()
         self._finish_file()
 
-    def _tick(self) -> bool:
+    def _tick(self, due: float) -> bool:
         if self._playout.ending and self._playout.idle and not self.ring.fill:
             return False
         self._playout.fill(self._block)
+        self.stamp = (self.ring.popped, due + SPEAKER_BLOCK / self.rate)
         if self._writer is not None and self._write_error is None:
             try:
                 self._writer.write(self._block)
@@ -167,10 +178,13 @@ class NullSpeaker:
 
 
 class _Ticker:
-    """A thread that calls `tick` once a period, by absolute deadlines, until it returns False."""
+    """A thread that calls `tick` once a period, by absolute deadlines, until it returns False.
+
+    `tick` is told when it was due, which is steadier than when it came.
+    """
 
     def __init__(
-        self, name: str, period_s: float, tick: Callable[[], bool], clock: Clock, wait: Wait
+        self, name: str, period_s: float, tick: Callable[[float], bool], clock: Clock, wait: Wait
     ) -> None:
         self.failed: str | None = None
         self._period_s = period_s
@@ -214,7 +228,7 @@ class _Ticker:
                 start += late
             if self._wait(self._stop, max(0.0, -late)):
                 return
-            going = self._tick()
+            going = self._tick(start + ticks * self._period_s)
 
 
 def _rounds(source: Path | Pcm, *, loop: bool, gap: int) -> Iterator[Pcm]:

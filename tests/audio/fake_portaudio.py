@@ -17,6 +17,11 @@ def flags(**which):
     return types.SimpleNamespace(**{"input_overflow": False, "output_underflow": False, **which})
 
 
+def times(*, now=5000.0, adc=0.0, dac=0.0):
+    """What a callback is told of time, in seconds of PortAudio's clock."""
+    return types.SimpleNamespace(currentTime=now, inputBufferAdcTime=adc, outputBufferDacTime=dac)
+
+
 class FakePortAudio:
     """Two microphones, two speakers; `accepts(rate, channels)` decides who may open."""
 
@@ -84,16 +89,20 @@ class FakeStream:
     def close(self):
         self.calls.append("close")
 
-    def hear(self, block, status=None):
-        """PortAudio delivers `block` [frames, channels]."""
+    def hear(self, block, status=None, *, ago=0.02, moment=None):
+        """PortAudio delivers `block` [frames, channels], whose first sample came `ago` seconds
+        before, or at the `moment` given as `times`."""
         data = np.ascontiguousarray(block, np.float32).tobytes()
-        self.options["callback"](data, len(block), None, status)
+        moment = moment or times(adc=5000.0 - ago)
+        self.options["callback"](data, len(block), moment, status)
 
-    def ask(self, status=None):
-        """PortAudio asks for a block; returns [frames, channels]."""
+    def ask(self, status=None, *, ahead=0.02, moment=None):
+        """PortAudio asks for a block, to be heard in `ahead` seconds, or at the `moment` given as
+        `times`; returns [frames, channels]."""
         data = bytearray(b"\xff" * (4 * self.blocksize * self.channels))
+        moment = moment or times(dac=5000.0 + ahead)
         try:
-            self.options["callback"](data, self.blocksize, None, status)
+            self.options["callback"](data, self.blocksize, moment, status)
         except CallbackStop:
             self.options["finished_callback"]()
         return np.frombuffer(data, np.float32).reshape(self.blocksize, self.channels)

@@ -88,3 +88,27 @@ def test_the_end_is_no_underrun(playout):
     listen(playout, 4)
     assert playout.underruns == 0
     assert playout.idle
+
+
+def test_the_length_of_the_gaps_is_counted():
+    ring = Ring(1000, overwrite=False)
+    playout = Playout(ring, 1000)
+    out = np.zeros(10, np.float32)
+    playout.fill(out)
+    assert playout.gap == 0  # before the first sound it is no gap
+    ring.push(np.ones(15, np.float32))
+    for expected in (0, 5, 15):
+        playout.fill(out)
+        assert playout.gap == expected
+    ring.push(np.ones(10, np.float32))
+    playout.fill(out)
+    ring.push(np.ones(5, np.float32))
+    ring.flush()
+    for _ in range(3):
+        playout.fill(out)
+    assert playout.gap == 15  # nor after a flush
+    ring.push(np.ones(5, np.float32))
+    playout.ending = True
+    playout.fill(out)
+    assert playout.gap == 15
+    assert playout.underruns == 1

@@ -62,6 +62,16 @@ def test_equal_rates_pass_through():
     assert resampler.delay_s == 0
 
 
+@pytest.mark.parametrize("rates", RATES)
+def test_after_a_reset_it_is_as_new(rates):
+    resampler = Resampler(*rates)
+    resampler.process(np.ones(1234, np.float32))
+    resampler.reset()
+    pcm = tone(440, rates[0], 2000)
+    heard = np.concatenate((resampler.process(pcm), resampler.flush()))
+    assert np.array_equal(heard, convert(pcm, rates, []))
+
+
 def test_a_rate_of_zero_is_refused():
     with pytest.raises(ValueError, match="0"):
         Resampler(0, 24_000)

@@ -88,6 +88,21 @@ def test_flush_skips_what_was_pushed_before_it_only():
     assert ring.dropped == 0
 
 
+def test_ahead_counts_what_will_be_played_before_the_next_push():
+    ring = Ring(16, overwrite=False)
+    assert ring.ahead(0) == 0
+    ring.push(ramp(0, 6))
+    assert ring.ahead(0) == 6
+    pop(ring, 2)
+    assert ring.ahead(2) == 4
+    ring.flush()
+    assert ring.ahead(2) == 0
+    ring.push(ramp(6, 3))
+    assert ring.ahead(2) == 3  # 2 to 5 will be skipped
+    pop(ring, 1)
+    assert ring.ahead(7) == 2
+
+
 def test_discard_skips_at_once():
     ring = Ring(16, overwrite=True)
     ring.push(ramp(0, 9))

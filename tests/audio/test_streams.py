@@ -25,7 +25,7 @@ def test_what_is_heard_is_in_the_ring(portaudio):
     block = np.linspace(-1, 1, 480, dtype=np.float32)
     portaudio.streams[0].hear(block[:, None])
     assert np.array_equal(mic.ring.latest(480), block)
-    assert (mic.name, mic.rate, mic.latency_s) == ("Built-in Microphone", 48_000, 0.02)
+    assert (mic.name, mic.rate) == ("Built-in Microphone", 48_000)
     mic.close()
     assert portaudio.streams[0].calls == ["start", "abort", "close"]
 
@@ -66,7 +66,44 @@ def test_flags_of_the_system_are_counted(portaudio):
         portaudio.streams[1].ask(flags(output_underflow=True))
     portaudio.streams[0].hear(np.zeros((480, 1)), flags())
     assert mic.overflows == 2
-    assert out.xruns == 2
+    assert out.underflows == 2
+    assert out.underruns == 0
+
+
+def test_a_microphone_notes_when_its_sound_was_in_the_air(portaudio, monkeypatch):
+    monkeypatch.setattr(streams.time, "monotonic", lambda: 100.0)
+    mic = microphone()
+    assert mic.stamp is None
+    assert mic.latency_s == 0.02  # as stated
+    portaudio.streams[0].hear(np.zeros((480, 1)), ago=0.037)
+    assert mic.stamp == (480, pytest.approx(100.0 - 0.037 + 0.01))
+    assert mic.latency_s == pytest.approx(0.037)
+
+
+def test_a_speaker_notes_when_its_ring_will_be_in_the_air(portaudio, monkeypatch):
+    monkeypatch.setattr(streams.time, "monotonic", lambda: 100.0)
+    out = speaker()
+    assert out.stamp is None
+    assert out.latency_s == 0.02
+    out.ring.push(np.zeros(600, np.float32))
+    portaudio.streams[0].ask(ahead=0.045)
+    assert out.stamp == (480, pytest.approx(100.0 + 0.045 + 0.01))
+    assert out.latency_s == pytest.approx(0.045)
+    monkeypatch.setattr(streams.time, "monotonic", lambda: 100.01)
+    portaudio.streams[0].ask(ahead=0.045)  # there were 120 samples for it
+    assert out.stamp == (600, pytest.approx(100.01 + 0.045 + 0.01))
+
+
+@pytest.mark.parametrize("now", [0.0, 0.3, 77.0])
+def test_a_system_that_tells_no_times(portaudio, monkeypatch, now):
+    from tests.audio.fake_portaudio import times
+
+    monkeypatch.setattr(streams.time, "monotonic", lambda: 100.0)
+    mic, out = microphone(), speaker()
+    portaudio.streams[0].hear(np.zeros((480, 1)), moment=times(now=now))
+    portaudio.streams[1].ask(moment=times(now=now))
+    assert mic.stamp == (480, pytest.approx(100.0 - 0.02 + 0.01))
+    assert out.stamp == (0, pytest.approx(100.0 + 0.02 + 0.01))
 
 
 def test_rates_are_tried_the_devices_own_first(portaudio):
@@ -183,5 +220,7 @@ def test_all_four_keep_the_protocols(portaudio):
     sources: list[Source] = [microphone(), FileMicrophone(np.zeros(1, np.float32))]
     sinks: list[Sink] = [speaker(), NullSpeaker()]
     for endpoint in (*sources, *sinks):
-        for name in ("name", "rate", "ring", "latency_s", "failed", "start", "close"):
+        for name in ("name", "rate", "ring", "latency_s", "stamp", "failed", "start", "close"):
             assert hasattr(endpoint, name)
+    assert [source.overflows for source in sources] == [0, 0]
+    assert [sink.underflows for sink in sinks] == [0, 0]

@@ -89,6 +89,29 @@ def test_a_loop_begins_again_after_its_gap():
     assert not mic.finished
 
 
+def test_the_microphone_notes_when_its_sound_was_due_not_when_the_thread_woke():
+    time = FakeTime(0.5, late=lambda: 0.013)
+    mic = make(FileMicrophone, noise(10), time=time)
+    assert mic.stamp is None
+    time.run(mic)
+    position, at = mic.stamp
+    assert position == mic.ring.pushed
+    assert at == pytest.approx(position / RATE)
+
+
+def test_the_speaker_notes_when_its_ring_will_be_heard():
+    time = FakeTime(0.5, late=lambda: 0.004)
+    speaker = make(NullSpeaker, time=time)
+    assert speaker.stamp is None
+    speaker.ring.push(noise(RATE))
+    time.run(speaker)
+    position, at = speaker.stamp
+    assert position == speaker.ring.popped
+    # The first block is asked for, and heard, one period after the start.
+    assert at == pytest.approx(position / RATE + 0.01)
+    assert speaker.underflows == 0
+
+
 def test_late_wakes_do_not_add_up():
     random = np.random.default_rng(0)
     time = FakeTime(60.0, late=lambda: random.uniform(0, 0.05))
