@@ -1,6 +1,6 @@
 """Frames in, frames out: what the stages see of a microphone, a speaker or a file.
 
-Live ends sit on the rings of `audio`; file ends read and write as fast as the model can go.
+The live ends are in `live.py`; the file ends here read and write as fast as the model can go.
 """
 
 from __future__ import annotations
@@ -13,23 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from moshi_tui.audio.base import Sink as SpeakerLike
-from moshi_tui.audio.base import Source as MicrophoneLike
 from moshi_tui.audio.files import AudioReader, WavWriter
-from moshi_tui.audio.levels import SILENCE, Level, measure
-from moshi_tui.audio.resample import Resampler
+from moshi_tui.audio.levels import SILENCE, Level
 from moshi_tui.audio.ring import Pcm
-from moshi_tui.errors import MoshiTuiError
-from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
-
-LEVEL_SECONDS = 0.1
-"""How much of the newest sound a meter looks at."""
-
-MARGIN_SECONDS = 0.02
-"""Silence played ahead of sound that comes after a dry spell, so that a frame that is a little late
-does not make the next one."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +26,9 @@ class Frame:
     """[1920] float32."""
     captured_at: float
     """When its last sample was at the microphone, by the clock of the session, in seconds."""
+    lost: int = 0
+    """Whole frames of sound (rounded) that were lost directly before it, because nobody read them
+    in time."""
 
 
 class FrameSource(Protocol):
@@ -48,6 +37,12 @@ class FrameSource(Protocol):
     @property
     def name(self) -> str:
         """For the person."""
+        ...
+
+    @property
+    def live(self) -> bool:
+        """Frames come in real time, whether somebody reads them or not (False for a file that is
+        read as fast as it goes)."""
         ...
 
     @property
@@ -64,10 +59,11 @@ class FrameSource(Protocol):
         """Let sound flow. Raises MoshiTuiError."""
         ...
 
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next frame; None if `stop` is set or nothing came within a tenth of a second or so.
+    def read(self, stop: threading.Event, most: int = 1) -> list[Frame]:
+        """The next frame, and up to `most` in all if more are waiting already; oldest first.
 
-        Raises MoshiTuiError if the microphone has failed.
+        Empty if `stop` is set or nothing came within a tenth of a second or so. Raises
+        MoshiTuiError if the microphone has failed.
         """
         ...
 
@@ -81,6 +77,15 @@ class FrameSource(Protocol):
 
     def dropped_s(self) -> float:
         """Seconds of sound lost because nobody read them in time (any thread)."""
+        ...
+
+    def overflows(self) -> int:
+        """Times that the system said it lost input before we saw it (any thread)."""
+        ...
+
+    def latency_s(self) -> float:
+        """Seconds from the air to the moment when a sample can be read, waiting not counted:
+        measured where the device tells (any thread)."""
         ...
 
     def level(self) -> Level:
@@ -105,8 +110,8 @@ class FrameSink(Protocol):
         ...
 
     def write(self, pcm: Pcm) -> float:
-        """Play `pcm` [n] float32, 24 kHz; returns in how many seconds its first sample will be
-        heard.
+        """Play `pcm` [n] float32, 24 kHz, any n; returns in how many seconds its first sample will
+        be heard (with n = 0: that of the next write, if it came at once).
 
         Raises MoshiTuiError if the speaker has failed.
         """
@@ -117,11 +122,25 @@ class FrameSink(Protocol):
         ...
 
     def waiting_s(self) -> float:
-        """Seconds of sound that wait to be played (any thread)."""
+        """Seconds of sound that wait to be played: in the ring, not in the resampler or the device
+        (any thread)."""
         ...
 
     def underruns(self) -> int:
         """Times that there was nothing to play (any thread)."""
+        ...
+
+    def gap_s(self) -> float:
+        """Seconds that these times lasted, in all (any thread)."""
+        ...
+
+    def underflows(self) -> int:
+        """Times that the system said we came too late for it (any thread)."""
+        ...
+
+    def latency_s(self) -> float:
+        """Seconds from a write to the air with nothing waiting: measured where the device tells
+        (any thread)."""
         ...
 
     def dropped_s(self) -> float:
@@ -138,141 +157,6 @@ class FrameSink(Protocol):
         ...
 
 
-class LiveSource:
-    """Frames from a microphone's ring, at 24 kHz."""
-
-    ended = False
-
-    def __init__(
-        self, microphone: MicrophoneLike, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.name = microphone.name
-        self._microphone = microphone
-        self._clock = clock
-        rate = microphone.rate
-        self._resampler = Resampler(rate, SAMPLE_RATE)
-        self._block = np.zeros(max(1, rate // 100), np.float32)
-        self._frame = np.zeros(0, np.float32)
-
-    @property
-    def silent_from_here(self) -> bool:
-        """A file that stands for the microphone has been heard to its end."""
-        return self._microphone.finished and self._microphone.ring.fill == 0
-
-    def start(self) -> None:
-        """Open the microphone."""
-        self._microphone.start()
-
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next frame; sleeps as long as the missing samples take to arrive."""
-        deadline = self._clock() + 0.15
-        while not self._collect():
-            if self._microphone.failed:
-                raise MoshiTuiError(
-                    "The microphone has failed",
-                    f"{self.name}: {self._microphone.failed}",
-                    "Check the device, then start again; --input-device names another one.",
-                )
-            missing = (FRAME_SAMPLES - len(self._frame)) / SAMPLE_RATE - self._in_ring_s()
-            if stop.wait(max(0.002, missing)) or self._clock() > deadline:
-                return None
-        pcm, self._frame = self._frame[:FRAME_SAMPLES], self._frame[FRAME_SAMPLES:]
-        behind = self.waiting_s() + self._resampler.delay_s + self._microphone.latency_s
-        return Frame(pcm, self._clock() - behind)
-
-    def _collect(self) -> bool:
-        """Move samples from the ring until a frame is complete; is it?"""
-        parts = [self._frame]
-        size = len(self._frame)
-        while size < FRAME_SAMPLES:
-            got = self._microphone.ring.pop_into(self._block)
-            if not got:
-                break
-            parts.append(self._resampler.process(self._block[:got].copy()))
-            size += len(parts[-1])
-        self._frame = np.concatenate(parts)
-        return size >= FRAME_SAMPLES
-
-    def _in_ring_s(self) -> float:
-        return self._microphone.ring.fill / self._microphone.rate
-
-    def discard(self) -> None:
-        """Forget what waits to be read."""
-        self._microphone.ring.discard()
-        self._frame = self._frame[:0]
-
-    def waiting_s(self) -> float:
-        """Seconds of sound that wait to be read."""
-        return self._in_ring_s() + len(self._frame) / SAMPLE_RATE
-
-    def dropped_s(self) -> float:
-        """Seconds of sound lost because nobody read them in time."""
-        return self._microphone.ring.dropped / self._microphone.rate
-
-    def level(self) -> Level:
-        """Loudness of the newest moment in the ring."""
-        rate = self._microphone.rate
-        return measure(self._microphone.ring.latest(round(rate * LEVEL_SECONDS)))
-
-    def close(self) -> None:
-        """Close the microphone."""
-        self._microphone.close()
-
-
-class LiveSink:
-    """Frames to a speaker's ring, at its own rate."""
-
-    def __init__(self, speaker: SpeakerLike) -> None:
-        self.name = speaker.name
-        self._speaker = speaker
-        self._resampler = Resampler(SAMPLE_RATE, speaker.rate)
-        self._margin = np.zeros(round(speaker.rate * MARGIN_SECONDS), np.float32)
-
-    def start(self) -> None:
-        """Open the speaker."""
-        self._speaker.start()
-
-    def write(self, pcm: Pcm) -> float:
-        """Queue `pcm`; returns in how many seconds its first sample will be heard."""
-        if self._speaker.failed:
-            raise MoshiTuiError(
-                "The speaker has failed",
-                f"{self.name}: {self._speaker.failed}",
-                "Check the device, then start again; --output-device names another one.",
-            )
-        ring = self._speaker.ring
-        if ring.fill == 0:
-            ring.push(self._margin)
-        ahead = self.waiting_s() + self._speaker.latency_s + self._resampler.delay_s
-        ring.push(self._resampler.process(pcm))
-        return ahead
-
-    def flush(self) -> None:
-        """Forget what has not been played yet."""
-        self._speaker.ring.flush()
-
-    def waiting_s(self) -> float:
-        """Seconds of sound that wait to be played."""
-        return self._speaker.ring.fill / self._speaker.rate
-
-    def underruns(self) -> int:
-        """Times that there was nothing to play."""
-        return self._speaker.underruns
-
-    def dropped_s(self) -> float:
-        """Seconds of sound that did not fit."""
-        return self._speaker.ring.dropped / self._speaker.rate
-
-    def level(self) -> Level:
-        """Loudness of what was played last."""
-        rate = self._speaker.rate
-        return measure(self._speaker.ring.played(round(rate * LEVEL_SECONDS)))
-
-    def close(self, *, drain: bool) -> None:
-        """Close the speaker."""
-        self._speaker.close(drain=drain)
-
-
 class FileSource:
     """The frames of a sound file, as fast as they are asked for; the last is filled up with
     silence.
@@ -280,6 +164,7 @@ class FileSource:
     Any format, rate and channel count that libsndfile reads. The constructor raises MoshiTuiError.
     """
 
+    live = False
     silent_from_here = False
 
     def __init__(self, path: Path) -> None:
@@ -301,13 +186,13 @@ class FileSource:
     def start(self) -> None:
         """Nothing to do."""
 
-    def read(self, stop: threading.Event) -> Frame | None:
-        """The next frame at once; None at the end."""
+    def read(self, stop: threading.Event, most: int = 1) -> list[Frame]:
+        """The next frame, never more, at once; none at the end."""
         pcm = next(self._frames, None)
         if pcm is None:
             self.ended = True
-            return None
-        return Frame(pcm, time.monotonic())
+            return []
+        return [Frame(pcm, time.monotonic())]
 
     def discard(self) -> None:
         """Nothing waits."""
@@ -318,6 +203,14 @@ class FileSource:
 
     def dropped_s(self) -> float:
         """Nothing is lost."""
+        return 0.0
+
+    def overflows(self) -> int:
+        """None."""
+        return 0
+
+    def latency_s(self) -> float:
+        """None."""
         return 0.0
 
     def level(self) -> Level:
@@ -382,6 +275,18 @@ class FileSink:
     def underruns(self) -> int:
         """None."""
         return 0
+
+    def gap_s(self) -> float:
+        """None."""
+        return 0.0
+
+    def underflows(self) -> int:
+        """None."""
+        return 0
+
+    def latency_s(self) -> float:
+        """None."""
+        return 0.0
 
     def dropped_s(self) -> float:
         """Nothing is lost."""

@@ -11,7 +11,8 @@ from moshi_tui.audio.streams import Microphone, Speaker
 from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.endpoints import FrameSink, FrameSource, LiveSink, LiveSource
+from moshi_tui.session.endpoints import FrameSink, FrameSource
+from moshi_tui.session.live import LiveSink, LiveSource
 
 log = logging.getLogger(__name__)
 

@@ -2,21 +2,22 @@
 
 One frame is 80 ms. Its way, and where each step is written:
 
- 1. The microphone's callback copies samples into a ring.          audio/streams.py, audio/ring.py
- 2. A frame is taken from the ring, at 24 kHz.                     endpoints.py      encode thread
- 3. Muted? Then the model hears silence.                           stages.py         encode thread
- 4. The codec makes codes of it.                                   codec/            encode thread
- 5. The model steps: text token and audio codes.                   model/generate.py inference
- thread
- 6. The token becomes a piece of text, with its frame's number.    stages.py         inference
- thread
- 7. The second codec makes sound of the codes.                     codec/            decode thread
- 8. The sound goes into the speaker's ring; its callback plays it. endpoints.py      decode thread
- 9. The listener hears of everything that happens (events.py).     on whichever thread it happens
-10. Whoever wants numbers asks for `stats`.                        on the asker's thread
+ 1. The microphone's callback copies samples into a ring.        audio/streams.py, audio/ring.py
+ 2. Frames are taken from the ring, at 24 kHz.                   endpoints.py      encode thread
+ 3. Muted? Then the model hears silence.                         stages.py         encode thread
+ 4. The codec makes codes; if the model is behind, some frames   codec/, lag.py    encode thread
+    are left out, silence first.
+ 5. The model steps: text token and audio codes.                 model/generate.py inference thread
+ 6. The token becomes a piece of text, with its frame's number.  stages.py         inference thread
+ 7. The second codec makes sound of the codes.                   codec/            decode thread
+ 8. Is the speaker behind? Then pauses are cut, or speech is     playback.py       decode thread
+    hurried. The ring takes the rest; its callback plays it.     endpoints.py
+ 9. The listener hears of everything that happens (events.py).   on whichever thread it happens
+10. Whoever wants numbers asks for `stats`.                      on the asker's thread
 
-Between the threads are bounded queues. When the model is too slow, the queues fill, then the
-microphone's ring does, which drops its oldest sound and counts it.
+Sound that is live can't wait: the encode thread never blocks, and what waits for the model is held
+in a `WaitingRoom` that knows what it may let go of (lag.py says in which order). Sound from a file
+can wait, so there every queue blocks and nothing is left out.
 
 The inference thread owns all of MLX: it loads, seeds, warms up, steps and cleans up. It also starts
 and ends the other two. Whatever goes wrong on a thread becomes one `Failed` event, and the engine
@@ -29,6 +30,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from moshi_tui import paths
 from moshi_tui.checkpoint import Cancelled
@@ -36,9 +39,12 @@ from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model import device
+from moshi_tui.session.backlog import WaitingRoom
 from moshi_tui.session.endpoints import FrameSink, FrameSource
 from moshi_tui.session.events import Event, Failed, Finished, Loading, Ready, SessionInfo
+from moshi_tui.session.health import Health, slow_notice
 from moshi_tui.session.loading import Parts, load_parts
+from moshi_tui.session.playback import Playback
 from moshi_tui.session.stages import (
     DecodeStage,
     EncodeStage,
@@ -48,9 +54,17 @@ from moshi_tui.session.stages import (
     Said,
     Shared,
 )
-from moshi_tui.session.stats import Stats
+from moshi_tui.session.stats import Skips, Stats
 
 log = logging.getLogger(__name__)
+
+QUEUE_FRAMES = 3
+"""Frames of a file that may wait for the model."""
+
+WATCH_FRAMES = 12
+"""How often the engine looks at its own numbers: about once a second."""
+TELL_AGAIN_SECONDS = 60.0
+"""A machine that was too slow is worth another word after so long without it."""
 
 OpenEnds = Callable[[], tuple[FrameSource, FrameSink]]
 """Makes the two ends of the talk, not started yet. Raises MoshiTuiError."""
@@ -80,7 +94,10 @@ class Engine:
         self._context_size = 0
         self._source: FrameSource | None = None
         self._sink: FrameSink | None = None
-        self._heard: Pipe[Heard] = Pipe(self._shared.stop)
+        self._playback: Playback | None = None
+        self._health = Health()
+        self._slow_told_at = float("-inf")
+        self._heard: WaitingRoom[Heard] | None = None
         self._said: Pipe[Said] = Pipe(self._shared.stop)
         self._failed = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -121,21 +138,37 @@ class Engine:
     @property
     def stats(self) -> Stats:
         """The numbers of now. From any thread."""
-        shared, source, sink = self._shared, self._source, self._sink
-        if source is None or sink is None:
+        shared, source, sink, heard = self._shared, self._source, self._sink, self._heard
+        if source is None or sink is None or heard is None:
             return Stats(muted=shared.muted)
+        user, moshi = shared.user_skips, shared.moshi_skips
+        playback = self._playback
         elapsed = 0.0 if shared.started_at is None else shared.clock() - shared.started_at
-        return Stats(
+        stats = Stats(
             frames=shared.frames,
+            frame=shared.frame,
             elapsed_s=elapsed,
             lag_ms=shared.lag.median_ms,
+            input_latency_ms=source.latency_s() * 1000,
+            output_latency_ms=sink.latency_s() * 1000,
             step_ms=shared.step.median_ms,
             encode_ms=shared.encode.median_ms,
             decode_ms=shared.decode.median_ms,
-            backlog_frames=len(self._heard) + source.waiting_s() / FRAME_SECONDS,
+            backlog_frames=len(heard) + source.waiting_s() / FRAME_SECONDS,
+            skips=Skips(
+                user_silence_ms=user["silence"],
+                user_speech_ms=user["speech"],
+                moshi_silence_ms=moshi["silence"],
+                moshi_speech_ms=moshi["speech"],
+                moshi_speed_ms=moshi["speed"],
+            ),
             dropped_input_ms=source.dropped_s() * 1000,
             dropped_output_ms=sink.dropped_s() * 1000,
             underruns=sink.underruns(),
+            input_overflows=source.overflows(),
+            output_underflows=sink.underflows(),
+            playout_ms=0.0 if playback is None else playback.margin_s * 1000,
+            playout_speed=1.0 if playback is None else playback.speed,
             context_frames=shared.context_used,
             context_size=self._context_size,
             memory_bytes=shared.memory,
@@ -143,6 +176,7 @@ class Engine:
             moshi=sink.level(),
             muted=shared.muted,
         )
+        return replace(stats, health=self._health.judge(stats)) if source.live else stats
 
     # The threads.
 
@@ -187,16 +221,19 @@ class Engine:
         self._context_size = config.context
         shared.emit(Loading("sound", "Opening microphone and speaker"))
         source, sink = self._open_ends()
-        self._source, self._sink = source, sink
+        heard: WaitingRoom[Heard]
+        heard = WaitingRoom(shared.stop, limit=None if source.live else QUEUE_FRAMES)
+        self._playback = Playback() if source.live else None
+        self._heard, self._source, self._sink = heard, source, sink
         # Files that end have their answer a few frames later than the last frame was heard.
         tail = config.max_delay - 1
-        encode = EncodeStage(
-            shared, source, parts.encoder, self._heard, n_user=config.n_user, tail=tail
-        )
+        encode = EncodeStage(shared, source, parts.encoder, heard, n_user=config.n_user, tail=tail)
         inference = InferenceStage(
-            shared, parts.generator, parts.text, self._heard, self._said, device.active_memory
+            shared, parts.generator, parts.text, heard, self._said, device.active_memory
         )
-        decode = DecodeStage(shared, parts.decoder, self._said, sink)
+        if source.live:
+            inference.after_step = partial(self._watch, parts.generator.model.quantisation)
+        decode = DecodeStage(shared, parts.decoder, self._said, sink, self._playback)
         sink.start()
         source.start()
         shared.emit(Ready(self._info(parts, source, sink)))
@@ -212,6 +249,18 @@ class Engine:
         if not shared.stop.is_set():
             self._close(drain=True)
             shared.emit(Finished(shared.frames))
+
+    def _watch(self, quantisation: str) -> None:
+        """Say in words, once in a while, that the machine is too slow. On the inference thread."""
+        if self._shared.frames % WATCH_FRAMES:
+            return
+        stats, now = self.stats, self._shared.clock()
+        if not self._health.slow:
+            return
+        if now - self._slow_told_at > TELL_AGAIN_SECONDS:
+            smaller = "" if quantisation == "q4" or self._settings.checkpoint.demo else "--quant 4"
+            self._shared.emit(slow_notice(stats, smaller))
+        self._slow_told_at = now
 
     def _close(self, *, drain: bool = False) -> None:
         self._shared.stop.set()

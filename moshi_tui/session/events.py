@@ -7,8 +7,12 @@ and thread-safe (the screen posts a message, `--headless` puts it on a queue).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from moshi_tui.errors import MoshiTuiError
+
+SkipKind = Literal["silence", "speech", "speed"]
+"""How time was made up for: something was left out, or all of it played faster."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,30 @@ class TextPiece:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """Time made up for: sound left out, or played faster. One for each frame concerned."""
+
+    frame: int
+    """Of the user's side: the frame that the model did not hear. Of Moshi's side: the frame that is
+    played shorter."""
+    side: Literal["user", "moshi"]
+    kind: SkipKind
+    """What was left out; "speed": nothing was, the frame is played faster at the same pitch."""
+    ms: float
+    """How much shorter the talk became by it."""
+
+
+@dataclass(frozen=True)
+class Underrun:
+    """There was nothing to play: Moshi was interrupted by silence."""
+
+    frame: int
+    """The frame that came too late."""
+    ms: float
+    """For how long."""
+
+
+@dataclass(frozen=True)
 class Muted:
     """The microphone was muted or unmuted: the model hears silence while muted."""
 
@@ -105,4 +133,16 @@ class Failed:
     error: MoshiTuiError
 
 
-Event = Loading | Ready | TextPiece | Muted | WasReset | InputEnded | Finished | Notice | Failed
+Event = (
+    Loading
+    | Ready
+    | TextPiece
+    | Skipped
+    | Underrun
+    | Muted
+    | WasReset
+    | InputEnded
+    | Finished
+    | Notice
+    | Failed
+)

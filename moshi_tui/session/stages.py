@@ -19,31 +19,37 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from moshi_tui.codec import Codec, Codes
-from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS
+from moshi_tui.audio.levels import block_levels
+from moshi_tui.audio.ring import Pcm
+from moshi_tui.codec import Codec
+from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from moshi_tui.model import Generator
 from moshi_tui.model.tokenizer import TextStream
-from moshi_tui.session.endpoints import FrameSink, FrameSource
-from moshi_tui.session.events import Event, InputEnded, Muted, TextPiece, WasReset
+from moshi_tui.session.activity import SpeechDetector
+from moshi_tui.session.backlog import WAIT_SECONDS, Shed, WaitingRoom
+from moshi_tui.session.endpoints import Frame, FrameSink, FrameSource
+from moshi_tui.session.events import (
+    Event,
+    InputEnded,
+    Muted,
+    SkipKind,
+    Skipped,
+    TextPiece,
+    Underrun,
+    WasReset,
+)
+from moshi_tui.session.playback import Placed, Playback
 
 log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
-QUEUE_FRAMES = 3
-"""Frames that may wait between two stages. What comes on top waits in the microphone's ring, which
-drops its oldest when it is full."""
+BATCH_FRAMES = 5
+"""Frames that the codec takes in one call when more than one wait: rustymimi then needs about half
+the time for each (FACTS.md). And frames that may wait between the model and its decoder."""
 
-SETTLE_FRAMES = 12
-"""The first second of a talk, in which threads and screen are still starting. Frames that pile up
-at the speaker then would stay as lag for ever, so all but the newest are let go."""
 
-PLAYOUT_SECONDS = 1.0
-"""Sound that may wait at the speaker; more of it is let go. Only a bound: what makes up for lag
-without losing words is `lag.py`'s business, to come."""
-
-WAIT_SECONDS = 0.1
-"""How long a stage waits before it looks whether it should stop."""
+KINDS: tuple[SkipKind, ...] = ("silence", "speech", "speed")
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Said:
 class Pipe(Generic[Item]):
     """A bounded queue that both sides leave when the session stops. None: the stream is over."""
 
-    def __init__(self, stop: threading.Event, frames: int = QUEUE_FRAMES) -> None:
+    def __init__(self, stop: threading.Event, frames: int = BATCH_FRAMES) -> None:
         self._stop = stop
         self._queue: queue.Queue[Item | None] = queue.Queue(frames)
 
@@ -96,8 +102,15 @@ class Pipe(Generic[Item]):
                 idle()
         return None
 
-    def __len__(self) -> int:
-        return self._queue.qsize()
+    def more(self, most: int) -> list[Item | None]:
+        """What waits already, at most so many items."""
+        items: list[Item | None] = []
+        while len(items) < most:
+            try:
+                items.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return items
 
 
 class Stopwatch:
@@ -122,10 +135,15 @@ class Shared:
     stop: threading.Event = field(default_factory=threading.Event)
     epoch: int = 0
     """Counts resets. Written by whoever calls `Engine.reset`."""
+    surplus_s: float = 0.0
+    """Sound that waits at the speaker without need. Written by the decode thread."""
     muted: bool = False
     """Written by whoever calls `Engine.set_muted`."""
     frames: int = 0
-    """Written by the inference thread, as are context_used, memory and started_at."""
+    """Frames stepped. Written by the inference thread, as are frame, context_used, memory and
+    started_at."""
+    frame: int = 0
+    """Number of the newest of them."""
     context_used: int = 0
     memory: int = 0
     started_at: float | None = None
@@ -133,6 +151,17 @@ class Shared:
     step: Stopwatch = field(default_factory=Stopwatch)
     decode: Stopwatch = field(default_factory=Stopwatch)
     lag: Stopwatch = field(default_factory=lambda: Stopwatch(5))
+    user_skips: dict[SkipKind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
+    """Milliseconds, by kind. Written by the encode thread."""
+    moshi_skips: dict[SkipKind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
+    """The same, by the decode thread."""
+
+    @property
+    def pace_s(self) -> float | None:
+        """What the slowest stage takes for a frame, as median of the last ones, in seconds."""
+        stages = (self.encode.median_ms, self.step.median_ms, self.decode.median_ms)
+        known = [ms for ms in stages if ms is not None]
+        return max(known) / 1000 if known else None
 
 
 class EncodeStage:
@@ -143,7 +172,7 @@ class EncodeStage:
         shared: Shared,
         source: FrameSource,
         codec: Codec,
-        out: Pipe[Heard],
+        out: WaitingRoom[Heard],
         *,
         n_user: int,
         tail: int,
@@ -155,6 +184,7 @@ class EncodeStage:
         self._n_user = n_user
         self._tail = tail
         self._silence = np.zeros(FRAME_SAMPLES, np.float32)
+        self._detector = SpeechDetector()
         self._epoch = shared.epoch
         self._muted = False
         self._frame = 0
@@ -164,28 +194,45 @@ class EncodeStage:
         """Until the session stops or the source ends; then `tail` frames of silence and the end."""
         self._source.discard()  # what came while the threads were starting would stay as lag
         while not self._shared.stop.is_set():
-            frame = self._source.read(self._shared.stop)
+            frames = self._source.read(self._shared.stop, BATCH_FRAMES)
             if self._epoch != self._shared.epoch:
-                self._reset()  # the frame in hand is from before it
-            elif frame is not None:
-                self._pass_on(frame.pcm, frame.captured_at)
+                self._reset()  # the frames in hand are from before it
+            elif frames:
+                self._hear(frames)
             elif self._source.ended:
                 for _ in range(self._tail):
-                    self._pass_on(self._silence, self._shared.clock())
-                self._out.put(None)
+                    self._hear([Frame(self._silence, self._shared.clock())])
+                self._out.end()
                 return
 
-    def _pass_on(self, pcm: npt.NDArray[np.float32], captured_at: float) -> None:
+    def _hear(self, frames: list[Frame]) -> None:
+        """Encode what there is in one call, hand it on frame by frame."""
         self._tell_changes()
+        sound = [self._silence if self._muted else frame.pcm for frame in frames]
         started = self._shared.clock()
-        codes = self._codec.encode(self._silence if self._muted else pcm)
-        self._shared.encode.add(self._shared.clock() - started)
-        heard = Heard(self._epoch, self._frame, codes[: self._n_user, 0], captured_at)
-        self._frame += 1
-        self._out.put(heard)
+        codes = self._codec.encode(np.concatenate(sound))
+        self._shared.encode.add((self._shared.clock() - started) / len(frames))
+        unread = round(self._source.waiting_s() / FRAME_SECONDS) + len(frames)
+        for index, frame in enumerate(frames):
+            self._frame += frame.lost
+            activity = max(self._detector.update(block_levels(sound[index])))
+            heard = Heard(self._epoch, self._frame, codes[: self._n_user, index], frame.captured_at)
+            self._frame += 1
+            unread -= 1
+            pace_s = self._shared.pace_s
+            for shed in self._out.put(
+                heard, activity, pace_s=pace_s, unread=unread, surplus_s=self._shared.surplus_s
+            ):
+                self._tell_shed(shed)
+
+    def _tell_shed(self, shed: Shed[Heard]) -> None:
+        kind: SkipKind = "speech" if shed.speech else "silence"
+        self._shared.user_skips[kind] += FRAME_SECONDS * 1000
+        self._shared.emit(Skipped(shed.item.frame, "user", kind, FRAME_SECONDS * 1000))
 
     def _reset(self) -> None:
         self._epoch = self._shared.epoch
+        self._out.clear()
         self._source.discard()
         self._codec.reset()
 
@@ -206,7 +253,7 @@ class InferenceStage:
         shared: Shared,
         generator: Generator,
         text: TextStream,
-        into: Pipe[Heard],
+        into: WaitingRoom[Heard],
         out: Pipe[Said],
         memory: Callable[[], int],
     ) -> None:
@@ -217,16 +264,18 @@ class InferenceStage:
         self._out = out
         self._memory = memory
         self._epoch = shared.epoch
+        self.after_step: Callable[[], None] = lambda: None
+        """Called after each step, on this thread."""
 
     def run(self) -> None:
         """Until the stream of heard frames ends."""
-        while (heard := self._in.get()) is not None:
+        while (heard := self._in.take()) is not None:
             if heard.epoch < self._shared.epoch:
                 continue
             if heard.epoch != self._epoch:
                 self._reset(heard)
             self._step(heard)
-        self._say(self._shared.frames, -1, self._text.flush())
+        self._say(self._shared.frame, -1, self._text.flush())
         self._out.put(None)
 
     def _step(self, heard: Heard) -> None:
@@ -236,11 +285,13 @@ class InferenceStage:
             shared.started_at = started
         step = self._generator.step(heard.codes)
         shared.step.add(shared.clock() - started)
-        shared.frames = heard.frame + 1
+        shared.frames += 1
+        shared.frame = heard.frame
         shared.context_used = self._generator.context_used
         shared.memory = self._memory()
         self._say(heard.frame, step.text_token, self._text.push(step.text_token))
         self._out.put(Said(heard.epoch, heard.frame, step.audio_codes, heard.captured_at))
+        self.after_step()
 
     def _say(self, frame: int, token: int, text: str) -> None:
         """Pass on text; with --verbose also into the log (unasked, a talk leaves no trace
@@ -258,22 +309,40 @@ class InferenceStage:
 
 
 class DecodeStage:
-    """Codes to speaker: steps 7 and 8."""
+    """Codes to speaker: steps 7 and 8.
 
-    def __init__(self, shared: Shared, codec: Codec, into: Pipe[Said], sink: FrameSink) -> None:
+    Args:
+        playback: keeps live sound near now; None for a file, which gets every frame as it is.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        codec: Codec,
+        into: Pipe[Said],
+        sink: FrameSink,
+        playback: Playback | None,
+    ) -> None:
         self._shared = shared
         self._codec = codec
         self._in = into
         self._sink = sink
+        self._playback = playback
         self._epoch = shared.epoch
-        self._played = 0
 
     def run(self) -> None:
         """Until the stream of said frames ends."""
-        while (said := self._in.get(self._notice_reset)) is not None:
+        over = False
+        while not over and (first := self._in.get(self._notice_reset)) is not None:
+            batch: list[Said] = [first]
+            # In a file each frame is decoded alone, so that `run` repeats itself to the sample.
+            for said in self._in.more(0 if self._playback is None else BATCH_FRAMES - 1):
+                if said is None:
+                    over = True
+                else:
+                    batch.append(said)
             self._notice_reset()
-            if said.epoch == self._epoch and said.codes is not None:
-                self._play(said.codes[:, None], said.captured_at)
+            self._play([said for said in batch if said.epoch == self._epoch])
 
     def _notice_reset(self) -> None:
         """Fall silent at once, also if the first frame after the reset takes its time."""
@@ -281,15 +350,38 @@ class DecodeStage:
             self._epoch = self._shared.epoch
             self._sink.flush()
             self._codec.reset()
+            if self._playback is not None:
+                self._playback.reset()
+                self._shared.surplus_s = 0.0
 
-    def _play(self, codes: Codes, captured_at: float) -> None:
+    def _play(self, batch: list[Said]) -> None:
+        """Decode what there is in one call, play it frame by frame."""
+        codes = [said.codes for said in batch if said.codes is not None]
+        if not codes:
+            return
         shared = self._shared
         started = shared.clock()
-        pcm = self._codec.decode(codes)
-        shared.decode.add(shared.clock() - started)
-        self._played += 1
-        limit = FRAME_SECONDS if self._played <= SETTLE_FRAMES else PLAYOUT_SECONDS
-        if self._sink.waiting_s() > limit:
-            self._sink.flush()
-        ahead = self._sink.write(pcm)
-        shared.lag.add(shared.clock() + ahead - captured_at)
+        pcm = self._codec.decode(np.stack(codes, axis=1))
+        shared.decode.add((shared.clock() - started) / len(codes))
+        sounds = iter(np.split(pcm, len(codes)))
+        for said in batch:
+            if said.codes is not None:
+                self._place(said, next(sounds))
+
+    def _place(self, said: Said, pcm: Pcm) -> None:
+        shared = self._shared
+        if self._playback is None:
+            placed = Placed(pcm)
+        else:
+            waiting_s, gap_s = self._sink.waiting_s(), self._sink.gap_s()
+            placed = self._playback.place(pcm, waiting_s, shared.clock(), shared.pace_s, gap_s)
+            shared.surplus_s = self._playback.surplus_s
+        ahead = self._sink.write(placed.pcm) + placed.lead / SAMPLE_RATE
+        shared.lag.add(shared.clock() + ahead - said.captured_at)
+        if placed.late_s:
+            silence_s = placed.late_s + placed.lead / SAMPLE_RATE
+            shared.emit(Underrun(said.frame, silence_s * 1000))
+        for change in placed.changes:
+            if change.ms > 0:
+                shared.moshi_skips[change.kind] += change.ms
+                shared.emit(Skipped(said.frame, "moshi", change.kind, change.ms))

@@ -9,26 +9,73 @@ from moshi_tui.audio.levels import SILENCE, Level
 
 
 @dataclass(frozen=True)
+class Skips:
+    """Time made up for since the start, in ms. Frozen: replaced as a whole."""
+
+    user_silence_ms: float = 0.0
+    """The user's silence that the model did not hear."""
+    user_speech_ms: float = 0.0
+    """The user's speech that the model did not hear."""
+    moshi_silence_ms: float = 0.0
+    """Cut out of Moshi's pauses."""
+    moshi_speech_ms: float = 0.0
+    """Cut out of Moshi's speech: the last resort."""
+    moshi_speed_ms: float = 0.0
+    """Gained by playing Moshi's speech faster; nothing is lost."""
+
+    @property
+    def user_ms(self) -> float:
+        """What the model did not hear."""
+        return self.user_silence_ms + self.user_speech_ms
+
+    @property
+    def moshi_ms(self) -> float:
+        """What was not played of Moshi."""
+        return self.moshi_silence_ms + self.moshi_speech_ms
+
+
+@dataclass(frozen=True)
 class Stats:
     """A snapshot of the running session. Times in milliseconds unless said."""
 
     frames: int = 0
     """Frames that the model has stepped since the start."""
+    frame: int = 0
+    """Number of the newest frame that the model has heard. Frames are counted at the microphone, so
+    that those which it never heard count too."""
     elapsed_s: float = 0.0
     """Seconds since the first frame."""
     lag_ms: float | None = None
-    """From the end of a frame at the microphone to the start of its answer at the speaker."""
+    """From the end of a frame at the microphone to the start of its answer at the speaker, devices
+    included."""
+    input_latency_ms: float = 0.0
+    """The microphone's part of it, by PortAudio's time stamps."""
+    output_latency_ms: float = 0.0
+    """The speaker's."""
     step_ms: float | None = None
     """The model's step, median of the last 25."""
     encode_ms: float | None = None
     decode_ms: float | None = None
     backlog_frames: float = 0.0
     """Frames heard and not yet stepped."""
+    skips: Skips = Skips()
+    """Time made up for."""
     dropped_input_ms: float = 0.0
-    """Sound of the microphone thrown away because nobody took it in time."""
+    """Sound of the microphone lost because nobody took it in time (not what was skipped)."""
     dropped_output_ms: float = 0.0
+    """Sound for the speaker that did not fit."""
     underruns: int = 0
     """Times that the speaker had nothing to play."""
+    input_overflows: int = 0
+    """Times that the system lost input before we saw it (PortAudio's flag)."""
+    output_underflows: int = 0
+    """Times that the system played a gap because our callback came too late (PortAudio's flag)."""
+    playout_ms: float = 0.0
+    """Margin that playback aims to hold against late frames; follows their jitter."""
+    playout_speed: float = 1.0
+    """How fast Moshi is being played: above 1 to catch up, below where the model is too slow."""
+    health: str = ""
+    """What is wrong, in one line with numbers; empty while all is well."""
     context_frames: int = 0
     """Frames that the model still attends to."""
     context_size: int = 0

@@ -21,6 +21,9 @@ class Memory:
 
     def __init__(self):
         self.sounds = []
+        self.encoded = []
+        """Frames of each call."""
+        self.decoded = []
 
 
 class StoringCodec:
@@ -35,12 +38,17 @@ class StoringCodec:
         self.resets = 0
 
     def encode(self, pcm):
-        self.memory.sounds.append(np.array(pcm))
-        return np.full((8, 1), len(self.memory.sounds) - 1, dtype=np.uint32)
+        frames = np.array(pcm).reshape(-1, FRAME_SAMPLES)
+        first = len(self.memory.sounds)
+        self.memory.sounds.extend(frames)
+        self.memory.encoded.append(len(frames))
+        numbers = np.arange(first, first + len(frames), dtype=np.uint32)
+        return np.repeat(numbers[None], 8, axis=0)
 
     def decode(self, codes):
-        assert codes.shape == (8, 1)
-        return self.memory.sounds[int(codes[0, 0])]
+        assert codes.shape[0] == 8
+        self.memory.decoded.append(codes.shape[1])
+        return np.concatenate([self.memory.sounds[int(code)] for code in codes[0]])
 
     def reset(self):
         self.resets += 1
@@ -100,9 +108,10 @@ def parts(**generator):
 
 
 class HandSource:
-    """A live source: the test hands it the frames."""
+    """The test hands it the frames. `live`: whether they can wait."""
 
     name = "hand"
+    live = False
     ended = False
     silent_from_here = False
 
@@ -117,13 +126,14 @@ class HandSource:
     def feed(self, value, count=1):
         self.frames.extend(np.full(FRAME_SAMPLES, value, np.float32) for _ in range(count))
 
-    def read(self, stop: threading.Event):
+    def read(self, stop: threading.Event, most=1):
         if self.error:
             raise self.error
         if not self.frames:
             stop.wait(0.005)
-            return None
-        return Frame(self.frames.popleft(), time.monotonic())
+            return []
+        count = min(most, len(self.frames))
+        return [Frame(self.frames.popleft(), time.monotonic()) for _ in range(count)]
 
     def discard(self):
         self.frames.clear()
@@ -133,6 +143,12 @@ class HandSource:
 
     def dropped_s(self):
         return 0.0
+
+    def latency_s(self):
+        return 0.012
+
+    def overflows(self):
+        return 0
 
     def level(self):
         return Level()
@@ -148,6 +164,8 @@ class EarSink:
 
     def __init__(self):
         self.played = []
+        self.pcm = []
+        self.gap = 0.0
         self.flushes = 0
         self.closed = 0
 
@@ -155,7 +173,8 @@ class EarSink:
         pass
 
     def write(self, pcm):
-        self.played.append(float(pcm[0]))
+        self.played.append(float(pcm[len(pcm) // 2]))
+        self.pcm.append(pcm)
         return 0.0
 
     def flush(self):
@@ -167,6 +186,15 @@ class EarSink:
 
     def underruns(self):
         return 0
+
+    def gap_s(self):
+        return self.gap
+
+    def underflows(self):
+        return 0
+
+    def latency_s(self):
+        return 0.034
 
     def dropped_s(self):
         return 0.0

@@ -16,8 +16,11 @@ from moshi_tui.session.events import (
     Finished,
     Loading,
     Muted,
+    Notice,
     Ready,
+    Skipped,
     TextPiece,
+    Underrun,
     WasReset,
 )
 from tests.session.stand_ins import EarSink, HandSource, parts
@@ -246,3 +249,134 @@ def test_after_a_reset_the_speaker_falls_silent_at_once(talk):
     talk.engine.reset()
     talk.wait(lambda: talk.sink.played[-1] == "flush")
     assert not talk.of(WasReset)  # no frame has come yet
+
+
+# Sound that is live can't wait.
+
+
+def live_talk(monkeypatch, **generator):
+    source = HandSource()
+    source.live = True
+    return Talk(monkeypatch, source=source, **generator).start()
+
+
+def feed_live(source, values, seconds=0.02):
+    """Frames in their own time (four times as fast as real ones)."""
+    for value in values:
+        source.feed(value)
+        time.sleep(seconds)
+
+
+def stall(talk, seconds):
+    """The next step of the model takes so long."""
+    generator = talk.parts.generator
+    step = generator.step
+
+    def slow(codes):
+        generator.step = step
+        time.sleep(seconds)
+        return step(codes)
+
+    generator.step = slow
+
+
+def test_after_a_stall_the_model_hears_the_words_and_not_the_silence(monkeypatch):
+    talk = live_talk(monkeypatch)
+    words = [0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.2, 0.3, *[0.0] * 8, 0.4]
+    for _ in range(3):
+        talk.source.feed(0.0)
+        talk.wait(lambda: talk.engine.stats.frames == len(talk.of(TextPiece)) > 0)
+    stall(talk, 0.6)
+    feed_live(talk.source, words)
+    talk.wait(lambda: 0.4 in np.round(talk.sink.played, 3))
+    heard = [round(value, 3) for value in talk.sink.played if value]
+    skipped = talk.of(Skipped)
+    talk.stop()
+    assert heard == [0.1, 0.2, 0.3, 0.4]
+    assert skipped
+    assert {(s.side, s.kind, s.ms) for s in skipped if s.side == "user"} == {
+        ("user", "silence", 80.0)
+    }
+    stats = talk.engine.stats
+    users = [s for s in skipped if s.side == "user"]
+    assert stats.skips.user_silence_ms == 80 * len(users)
+    assert stats.skips.user_speech_ms == 0
+    # Every frame has its number: those that the model heard and those that it did not.
+    numbers = sorted([p.frame for p in talk.of(TextPiece)] + [s.frame for s in users])
+    assert numbers == list(range(3 + len(words)))
+    assert stats.frame == 3 + len(words) - 1
+    assert stats.frames == 3 + len(words) - len(users)
+
+
+def test_after_a_stall_the_codec_works_in_batches(monkeypatch):
+    talk = live_talk(monkeypatch)
+    memory = talk.parts.encoder.memory
+    encode, block = talk.parts.encoder.encode, threading.Event()
+
+    def blocked(pcm):
+        block.wait(5)
+        return encode(pcm)
+
+    talk.parts.encoder.encode = blocked
+    talk.source.feed(0.5, 12)
+    time.sleep(0.1)
+    block.set()
+    talk.wait(lambda: len(talk.sink.played) == 12)
+    talk.stop()
+    assert sum(memory.encoded) == 12
+    assert max(memory.encoded) == 5
+    assert sum(memory.decoded) == 12
+    assert [p.frame for p in talk.of(TextPiece)] == list(range(12))
+
+
+def test_what_came_too_late_for_the_speaker_is_told(monkeypatch):
+    talk = live_talk(monkeypatch)
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 1)
+    talk.sink.gap = 0.5
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 2)
+    talk.stop()
+    assert talk.of(Underrun) == [Underrun(1, pytest.approx(500 + talk.engine.stats.playout_ms))]
+
+
+def test_the_numbers_of_a_live_talk(monkeypatch):
+    talk = live_talk(monkeypatch)
+    talk.source.feed(0.5, 2)
+    talk.wait(lambda: len(talk.sink.played) == 2)
+    stats = talk.engine.stats
+    talk.stop()
+    assert stats.input_latency_ms == pytest.approx(12)
+    assert stats.output_latency_ms == pytest.approx(34)
+    assert stats.playout_ms >= 10
+    assert stats.playout_speed == 1.0
+
+
+def test_a_reset_during_a_stall_forgets_what_waits(monkeypatch):
+    talk = live_talk(monkeypatch)
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 1)
+    stall(talk, 0.5)
+    feed_live(talk.source, [0.5] * 10)
+    talk.engine.reset()
+    talk.wait(lambda: talk.parts.encoder.resets == 1)
+    talk.source.feed(0.9, 2)
+    talk.wait(lambda: talk.sink.played.count(pytest.approx(0.9)) == 2)
+    talk.stop()
+    after = talk.sink.played[talk.sink.played.index("flush") + 1 :]
+    assert after == pytest.approx([0.9, 0.9])
+
+
+def test_a_machine_that_is_too_slow_says_so_once(monkeypatch):
+    talk = live_talk(monkeypatch, step_seconds=0.1)
+    for _ in range(70):
+        talk.source.feed(0.5)
+        time.sleep(0.08)
+    stats = talk.engine.stats
+    talk.stop()
+    (notice,) = talk.of(Notice)
+    assert "model is too slow" in notice.title
+    assert "10" in notice.message
+    assert stats.health.startswith("model 10")
+    assert stats.skips.user_speech_ms > 0
+    assert stats.backlog_frames <= 4

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moshi_tui.session.health import Culprit, Health, culprit, health, slow_notice
+from moshi_tui.session.stats import Stats
+
+
+def stats(step: float | None = 54.0, **more: float) -> Stats:
+    numbers = {"elapsed_s": 60.0, "lag_ms": 180.0, "encode_ms": 21.0, "decode_ms": 23.0} | more
+    return Stats(step_ms=step, **numbers)  # type: ignore[arg-type]
+
+
+def line(now: Stats) -> str:
+    return Health().judge(now)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (54, ""),
+        (80, ""),
+        (82, ""),
+        (84, "model 84 ms a frame, 4 over budget: skipping 1 frame in 21"),
+        (96.3, "model 96 ms a frame, 16 over budget: skipping 1 frame in 6"),
+        (100, "model 100 ms a frame, 20 over budget: skipping 1 frame in 5"),
+        (130, "model 130 ms a frame, 50 over budget: skipping 2 frames in 5"),
+        (160, "model 160 ms a frame, 80 over budget: skipping 1 frame in 2"),
+        (240, "model 240 ms a frame, 160 over budget: skipping 2 frames in 3"),
+        (400, "model 400 ms a frame, 320 over budget: playing 1 frame in 5"),
+        (7700, "model 7.7 s a frame, budget 80 ms: playing 1 frame in 96"),
+    ],
+)
+def test_a_slow_model(step: float, said: str) -> None:
+    assert line(stats(step)) == said
+
+
+def test_a_slow_codec() -> None:
+    assert line(stats(encode_ms=96)) == (
+        "codec's encoding 96 ms a frame, 16 over budget: skipping 1 frame in 6"
+    )
+    assert line(stats(decode_ms=120)) == (
+        "codec's decoding 120 ms a frame, 40 over budget: skipping 1 frame in 3"
+    )
+
+
+@given(st.floats(0.1, 1e6))
+def test_the_words_say_what_is_lost(step: float) -> None:
+    said = health(stats(step), "model").split()
+    frames, of = int(said[-4]), int(said[-1])
+    lost = frames / of if said[-5] == "skipping" else 1 - frames / of
+    assert abs(lost - max(1, step - 80) / max(81, step)) < 0.1
+
+
+def test_the_slowest_is_to_blame() -> None:
+    assert culprit(stats(96, encode_ms=130)) == "encode"
+    assert culprit(stats(131, encode_ms=130)) == "model"
+    assert culprit(stats(54, encode_ms=130, decode_ms=140)) == "decode"
+
+
+def test_blame_does_not_swing_between_two_alike() -> None:
+    blamed: list[Culprit] = [""]
+    for n in range(20):
+        blamed.append(culprit(stats(None, encode_ms=120 + n % 3, decode_ms=121), blamed[-1]))
+    assert len(set(blamed[1:])) == 1
+    assert culprit(stats(None, encode_ms=120, decode_ms=140), "encode") == "decode"
+
+
+def test_who_was_to_blame_and_is_quick_again_hides_nobody() -> None:
+    assert culprit(stats(78, encode_ms=84), "model") == "encode"
+
+
+def test_the_edge_of_the_budget_does_not_flicker() -> None:
+    judge = Health()
+    said = [bool(judge.judge(stats(step))) for step in (79, 81.9, 80, 82, 80.6, 81.9)]
+    assert not any(said)
+    assert judge.judge(stats(82.1))
+    said = [bool(judge.judge(stats(step))) for step in (81, 80.6, 82, 80.6)]
+    assert all(said)
+    assert judge.slow
+    assert not judge.judge(stats(80.4))
+    assert not judge.slow
+    assert not judge.judge(stats(81.5))
+
+
+def test_the_edge_of_one_stage_is_not_that_of_another() -> None:
+    assert culprit(stats(81.0), "encode") == ""
+
+
+def test_catching_up() -> None:
+    judge = Health()
+    assert judge.judge(stats(lag_ms=499)) == ""
+    assert judge.judge(stats(lag_ms=1234)) == "catching up: 1.2 s behind"
+    assert judge.judge(stats(lag_ms=400)) == "catching up: 0.4 s behind"
+    assert not judge.slow
+    assert judge.judge(stats(lag_ms=349)) == ""
+    assert judge.judge(stats(lag_ms=400)) == ""
+
+
+def test_slow_devices_are_no_lag_to_catch_up() -> None:
+    bluetooth = {"input_latency_ms": 150.0, "output_latency_ms": 250.0}
+    assert line(stats(lag_ms=600, **bluetooth)) == ""
+    assert line(stats(lag_ms=1000, **bluetooth)) == "catching up: 1.0 s behind"
+
+
+def test_while_the_model_stalls_what_waits_tells() -> None:
+    assert line(stats(backlog_frames=15)) == "catching up: 1.2 s behind"
+
+
+def test_too_slow_says_more_than_behind() -> None:
+    assert line(stats(100, lag_ms=700)).startswith("model 100 ms")
+
+
+def test_the_start_says_little() -> None:
+    assert line(stats(300, elapsed_s=2.9, lag_ms=900)) == ""
+    assert line(Stats()) == ""
+    assert line(Stats(elapsed_s=60)) == ""
+
+
+def test_notice() -> None:
+    notice = slow_notice(stats(96))
+    assert notice.title == "The model is too slow"
+    assert notice.message == "it takes 96 ms for a frame of 80 ms: skipping 1 frame in 6."
+    assert notice.hint == "Close other programs, or start with --quant 4."
+    assert slow_notice(stats(96), smaller="").hint == "Close other programs."
+    assert "7.7 s for a frame" in slow_notice(stats(7700)).message
+
+
+def test_notice_when_the_context_has_filled() -> None:
+    full = stats(96, context_frames=3000, context_size=3000)
+    assert slow_notice(full).hint.endswith(
+        " On the screen, r begins with an empty context, which is quicker for a while."
+    )
+
+
+def test_a_smaller_model_does_not_help_the_codec() -> None:
+    notice = slow_notice(stats(54, decode_ms=120, context_frames=3000, context_size=3000))
+    assert notice.title == "The codec's decoding is too slow"
+    assert notice.hint == "Close other programs."
