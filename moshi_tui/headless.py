@@ -20,6 +20,7 @@ from moshi_tui.clean import Cleaner
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
+from moshi_tui.session.catchup import CatchUp, Interruption, duration
 from moshi_tui.session.endpoints import FileSink, FileSource
 from moshi_tui.session.ends import check_ends, live_ends
 from moshi_tui.session.engine import Engine
@@ -31,8 +32,12 @@ from moshi_tui.session.events import (
     Loading,
     Notice,
     Ready,
+    Skipped,
     TextPiece,
+    Underrun,
 )
+from moshi_tui.session.pauses import Pauses
+from moshi_tui.session.stats import Skips, Stats
 
 STOP_SECONDS = 0.5
 """What the engine gets to end in."""
@@ -40,8 +45,8 @@ AFTER_INPUT_SECONDS = 3.0
 """How long Moshi may go on after the file that stands for the microphone is over."""
 LOADING_LINE_SECONDS = 5.0
 """From one line about a download to the next: stderr may be a log."""
-PAUSE_FRAMES = 12
-"""Frames without a word after which the transcript begins a new line."""
+CATCH_UP_LINE_SECONDS = 5.0
+"""What was skipped is collected for so long, then told in one line."""
 
 
 def talk(settings: Settings, *, seconds: float | None = None) -> int:
@@ -63,7 +68,7 @@ def talk(settings: Settings, *, seconds: float | None = None) -> int:
         finally:
             engine.stop(STOP_SECONDS)
             writer.finish(events)
-    _say(f"{_times(engine)}, underruns {engine.stats.underruns}")
+    _say(f"{_times(engine.stats)}, underruns {engine.stats.underruns}")
     return 0
 
 
@@ -77,7 +82,10 @@ def _follow(
     """Write what happens until it is time to go."""
     end = float("inf")
     next_line = 0.0
+    catch_ups = _CatchUps()
     while not asked.is_set() and time.monotonic() < end:
+        for line in catch_ups.due(time.monotonic()):
+            _say(line)
         try:
             event = events.get(timeout=0.1)
         except queue.Empty:
@@ -85,6 +93,11 @@ def _follow(
         match event:
             case TextPiece():
                 writer.add(event)
+            case Skipped():
+                writer.skip(event)
+                catch_ups.take(event, time.monotonic())
+            case Underrun():
+                catch_ups.take(event, time.monotonic())
             case InputEnded():
                 end = min(end, time.monotonic() + AFTER_INPUT_SECONDS)
             case Ready():
@@ -122,7 +135,7 @@ def answer_file(settings: Settings, source: Path, output: Path | None, text: Pat
             (sink.drop if done is None or not engine.stats.frames else sink.keep)()
     writer.finish(events)
     _write_text(words.getvalue(), text)
-    _say(_times(engine))
+    _say(_times(engine.stats))
     return 0 if done else 130
 
 
@@ -191,17 +204,24 @@ class _Transcript:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._cleaner = Cleaner()
-        self._last: int | None = None
+        self._pauses = Pauses()
+        self._begun = False
 
     def add(self, piece: TextPiece) -> None:
         """Write one piece at once."""
         text = self._cleaner.feed(piece.text)
-        if self._last is None or piece.frame - self._last > PAUSE_FRAMES:
-            self._out.write("" if self._last is None else "\n")
+        if not self._begun or self._pauses.over(piece.frame):
+            self._out.write("\n" if self._begun else "")
             text = text.lstrip()
-        self._last = piece.frame
+        self._begun = True
+        self._pauses.word(piece.frame)
         self._out.write(text)
         self._out.flush()
+
+    def skip(self, event: Skipped) -> None:
+        """What the model has not heard is no pause of Moshi's."""
+        if event.side == "user":
+            self._pauses.skip(event.frame)
 
     def finish(self, events: queue.Queue[Event]) -> None:
         """Write what was said while the engine stopped, and end the line."""
@@ -209,9 +229,39 @@ class _Transcript:
             event = events.get_nowait()
             if isinstance(event, TextPiece):
                 self.add(event)
-        if self._last is not None:
+            elif isinstance(event, Skipped):
+                self.skip(event)
+        if self._begun:
             self._out.write("\n")
             self._out.flush()
+
+
+class _CatchUps:
+    """A few lines instead of an event for every frame that was skipped or came too late."""
+
+    def __init__(self) -> None:
+        self._skipped: CatchUp | None = None
+        self._late: Interruption | None = None
+        self._due: float | None = None
+
+    def take(self, event: Skipped | Underrun, now: float) -> None:
+        """Collect. `now` in seconds of any clock."""
+        if isinstance(event, Skipped):
+            self._skipped = self._skipped or CatchUp(event.frame)
+            self._skipped.take(event)
+        else:
+            self._late = self._late or Interruption(event.frame)
+            self._late.take(event)
+        if self._due is None:
+            self._due = now + CATCH_UP_LINE_SECONDS
+
+    def due(self, now: float) -> Iterator[str]:
+        """The lines for which it is time, none most of the time."""
+        if self._due is not None and now >= self._due:
+            for collected in (self._late, self._skipped):
+                if collected is not None and collected.words:
+                    yield collected.words
+            self._late = self._skipped = self._due = None
 
 
 @contextmanager
@@ -234,11 +284,25 @@ def _say(text: str) -> None:
     print(f"moshi-tui: {text}", file=sys.stderr, flush=True)
 
 
-def _times(engine: Engine) -> str:
-    """Frames, and the medians of the last 25 of them."""
-    stats = engine.stats
+def _times(stats: Stats) -> str:
+    """Frames, the medians of the last 25 of them, and what was skipped if anything was."""
     parts = (("encode", stats.encode_ms), ("step", stats.step_ms), ("decode", stats.decode_ms))
-    return f"{stats.frames} frames; " + ", ".join(f"{name} {_ms(ms)}" for name, ms in parts)
+    times = ", ".join(f"{name} {_ms(ms)}" for name, ms in parts)
+    return f"{stats.frames} frames; {times}{_skips(stats.skips)}"
+
+
+def _skips(skips: Skips) -> str:
+    sides = (
+        ("in", skips.user_ms, skips.user_speech_ms),
+        ("out", skips.moshi_ms, skips.moshi_speech_ms),
+    )
+    words = ", ".join(
+        f"{side} {duration(ms)} ({duration(speech)} speech)" for side, ms, speech in sides if ms
+    )
+    parts = [f"skipped {words}"] if words else []
+    if skips.moshi_speed_ms:
+        parts.append(f"hurried, {duration(skips.moshi_speed_ms)} gained")
+    return "".join(f"; {part}" for part in parts)
 
 
 def _ms(value: float | None) -> str:

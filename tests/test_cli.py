@@ -15,7 +15,8 @@ import soundfile
 from moshi_tui import __version__, cli, headless
 from moshi_tui.config import SamplingOptions
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.events import TextPiece
+from moshi_tui.session.events import Skipped, TextPiece, Underrun
+from moshi_tui.session.stats import Skips, Stats
 
 ROOT = Path(__file__).parents[1]
 
@@ -279,3 +280,83 @@ def test_a_step_that_goes_on_does_not_hold_up_the_end(monkeypatch, fails):
     cli.main(["--demo"])
     over.set()
     assert ends == [int(fails)]
+
+
+def test_what_is_skipped_is_told_every_five_seconds():
+    lines = headless._CatchUps()
+    assert list(lines.due(100.0)) == []
+    for n in range(24):
+        lines.take(Skipped(n, "user", "speech" if n < 4 else "silence", 80.0), 100.0 + n / 10)
+    lines.take(Underrun(3, 2000.0), 102.0)
+    assert list(lines.due(104.9)) == []
+    assert list(lines.due(105.0)) == [
+        "Moshi was interrupted for 2.0 s (the model was late)",
+        "skipped 1.9 s (0.3 s of it your speech) to catch up",
+    ]
+    assert list(lines.due(200.0)) == []
+    lines.take(Skipped(30, "moshi", "silence", 40.0), 200.0)
+    assert list(lines.due(206.0)) == []  # too little to tell
+    lines.take(Skipped(31, "moshi", "silence", 400.0), 207.0)
+    assert list(lines.due(211.0)) == []
+    assert list(lines.due(212.0)) == ["cut 0.4 s out of Moshi's pauses to catch up"]
+
+
+def test_a_slow_machine_gets_a_line_in_five_seconds_for_ever():
+    lines = headless._CatchUps()
+    told = []
+    for frame in range(7500):
+        if frame % 5 == 0:
+            lines.take(Skipped(frame, "user", "silence", 80.0), frame * 0.08)
+        told.extend(lines.due(frame * 0.08))
+    assert 100 <= len(told) <= 120
+    assert "skipped 1.0 s of silence to catch up" in told
+
+
+@pytest.mark.parametrize(
+    ("skips", "words"),
+    [
+        (Skips(), ""),
+        (Skips(1600, 320), "; skipped in 1.9 s (0.3 s speech)"),
+        (Skips(0, 0, 400, 0, 510), "; skipped out 0.4 s (0.0 s speech); hurried, 0.5 s gained"),
+        (Skips(80, 0, 0, 80), "; skipped in 0.1 s (0.0 s speech), out 0.1 s (0.1 s speech)"),
+        (Skips(moshi_speed_ms=510), "; hurried, 0.5 s gained"),
+    ],
+)
+def test_the_last_line_says_what_was_skipped(skips, words):
+    stats = Stats(frames=750, encode_ms=21.4, step_ms=54.0, skips=skips)
+    line = headless._times(stats)
+    assert line == f"750 frames; encode 21 ms, step 54 ms, decode -{words}"
+
+
+def test_skipped_frames_do_not_cut_a_word_of_the_transcript():
+    out = io.StringIO()
+    transcript = headless._Transcript(out)
+    events = queue.Queue()
+    for frame in range(8, 28):
+        transcript.skip(Skipped(frame, "user", "silence", 80.0))
+    transcript.add(TextPiece(7, 5, " Hel"))
+    transcript.add(TextPiece(28, 5, "lo"))
+    events.put(TextPiece(40, 5, " you"))
+    for frame in range(41, 61):
+        events.put(Skipped(frame, "user", "silence", 80.0))
+    events.put(TextPiece(62, 5, " there"))
+    events.put(TextPiece(75, 5, " Well"))
+    transcript.finish(events)
+    assert out.getvalue() == "Hello you there\nWell\n"
+
+
+def test_follow_tells_what_happens_on_stderr(monkeypatch, capsys):
+    monkeypatch.setattr(headless, "CATCH_UP_LINE_SECONDS", 0.1)
+    events = queue.Queue()
+    for frame in range(24):
+        events.put(Skipped(frame, "user", "silence", 80.0))
+    events.put(Underrun(1, 2000.0))
+    asked = threading.Event()
+    out = io.StringIO()
+    threading.Timer(1.0, asked.set).start()
+    headless._follow(None, events, headless._Transcript(out), asked, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "moshi-tui: Moshi was interrupted for 2.0 s (the model was late)",
+        "moshi-tui: skipped 1.9 s of silence to catch up",
+    ]
+    assert out.getvalue() == ""

@@ -29,7 +29,9 @@ from moshi_tui.session.events import (
     Muted,
     Notice,
     Ready,
+    Skipped,
     TextPiece,
+    Underrun,
     WasReset,
 )
 from moshi_tui.ui.conversation import Conversation
@@ -119,6 +121,10 @@ class MoshiApp(App[None]):
                 await self._begin_talk(event)
             case TextPiece():
                 self._changed(self.conversation.add_piece(event.frame, event.text))
+            case Skipped():
+                self._changed(self.conversation.add_skipped(event))
+            case Underrun():
+                self._changed(self.conversation.add_underrun(event))
             case Muted():
                 if self._talk is not None:
                     self._talk.muted = event.muted
@@ -165,7 +171,7 @@ class MoshiApp(App[None]):
 
     def _notice(self, notice: Notice) -> None:
         """A line in the transcript; while there is none to be seen, a notification as well."""
-        frame = 0 if self.engine is None else self.engine.stats.frames
+        frame = 0 if self.engine is None else self.engine.stats.frame
         text = " ".join(part for part in (f"{notice.title}:", notice.message, notice.hint) if part)
         self._happened(frame, text)
         if self._talk is None:

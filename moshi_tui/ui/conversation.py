@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moshi_tui.clean import Cleaner, clean
-from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES, SAMPLE_RATE
-
-PAUSE_FRAMES = math.ceil(FRAME_RATE)
-"""Frames without a word that end an utterance: the first number that makes a second."""
+from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
+from moshi_tui.session.catchup import CatchUp, Episode, Interruption, earliest
+from moshi_tui.session.events import Skipped, Underrun
+from moshi_tui.session.pauses import Pauses
 
 
 @dataclass
@@ -36,14 +35,17 @@ class Conversation:
 
     Words join the open utterance until Moshi pauses for a second or is reset. What happens
     meanwhile comes after it and does not cut it in two, so an utterance that is not the last entry
-    may still grow: the methods return the index of the first entry that changed.
+    may still grow; and what happens again and again changes the entry that told it first. So the
+    methods return the index of the first entry that changed, `len(entries)` if none did.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.open: int | None = None
         """Index of the utterance that may still grow."""
-        self._last_frame = 0
+        self._pauses = Pauses()
+        self._catch_up: CatchUp | None = None
+        self._interruption: Interruption | None = None
         self._blank = ""  # spaces said in a pause, for the front of the next utterance
         self._cleaner = Cleaner()
 
@@ -62,19 +64,35 @@ class Conversation:
             self.entries.append(Entry(frame, "Moshi", self._blank + text))
             self._blank = ""
         if text:
-            self._last_frame = frame
+            self._pauses.word(frame)
         return self.open
 
     def add_event(self, frame: int, text: str, *, ends_utterance: bool = False) -> int:
         """Something happened, in words."""
         if ends_utterance:
-            self.open = None
+            self.open = self._catch_up = self._interruption = None
         self.entries.append(Entry(frame, "", clean(text)))
         return len(self.entries) - 1
 
+    def add_skipped(self, event: Skipped) -> int:
+        """Time was made up for: told with what else was at about the same time."""
+        if event.side == "user":
+            self._pauses.skip(event.frame)
+        if self._catch_up is None or not self._catch_up.joins(event.frame):
+            self._catch_up = CatchUp(event.frame)
+        self._catch_up.take(event)
+        return self._tell(self._catch_up)
+
+    def add_underrun(self, event: Underrun) -> int:
+        """Moshi was interrupted: told with others at about the same time."""
+        if self._interruption is None or not self._interruption.joins(earliest(event)):
+            self._interruption = Interruption(event.frame)
+        self._interruption.take(event)
+        return self._tell(self._interruption)
+
     def is_speaking(self, frame: int) -> bool:
         """Whether, in this frame, the last words are less than a pause ago."""
-        return self.open is not None and frame - self._last_frame < PAUSE_FRAMES
+        return self.open is not None and not self._pauses.over(frame)
 
     def spoken(self) -> str:
         """Moshi's words: all pieces joined and cleaned."""
@@ -84,3 +102,14 @@ class Conversation:
         """The whole as plain text, a line an entry."""
         for entry in self.entries:
             yield f"{entry.clock} {entry.speaker or '-'}  {entry.text.strip()}"
+
+    def _tell(self, episode: Episode) -> int:
+        """Give it an entry, or bring the one it has up to date."""
+        text = episode.words[:1].upper() + episode.words[1:]
+        if not text or (episode.entry is not None and self.entries[episode.entry].text == text):
+            return len(self.entries)
+        if episode.entry is None:
+            episode.entry = self.add_event(episode.newest, text)
+        else:
+            self.entries[episode.entry].text = text
+        return episode.entry

@@ -11,7 +11,9 @@ from moshi_tui.session.events import (
     Muted,
     Notice,
     Ready,
+    Skipped,
     TextPiece,
+    Underrun,
     WasReset,
 )
 from moshi_tui.session.stats import Stats
@@ -19,6 +21,7 @@ from moshi_tui.ui.app import MoshiApp
 from moshi_tui.ui.engine_port import Listener
 from moshi_tui.ui.screens.loading import LoadingScreen
 from moshi_tui.ui.screens.talk import TalkScreen
+from moshi_tui.ui.widgets.transcript import Transcript
 from tests.fakes import INFO, FakeEngine
 from tests.ui.helpers import screen_text, talking
 
@@ -144,7 +147,7 @@ async def test_reset() -> None:
 async def test_input_over_and_notice() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
-        engine.update(frames=1000)
+        engine.update(frame=1000)
         engine.fire(InputEnded(999), Notice("Speaker changed", "Now: HDMI."))
         await pilot.pause()
         text = screen_text(app)
@@ -204,7 +207,7 @@ async def test_failure_to_make_the_engine() -> None:
 async def test_failure_while_talking(size: tuple[int, int]) -> None:
     engine = FakeEngine()
     async with talking(engine, size) as (app, pilot):
-        engine.update(frames=3)
+        engine.update(frame=3)
         engine.fire(TextPiece(1, 9, "My last words"), Failed(GONE))
         await pilot.pause(0.2)
         text = screen_text(app)
@@ -234,10 +237,71 @@ async def test_everything_fits(size: tuple[int, int]) -> None:
         text = screen_text(app)
         for words in (
             *("moshi-tui", "moshiko · q4 · Apple M3 Max", "Moshi  Hey", "You  ", "1234 ms", "poor"),
-            *("60 s", "123 / 80 ms", "backlog", "dropped", "12345", "0 of 240 s"),
+            *("60 s", "123 / 80 ms", "in 0  out 0", "12345", "0 of 240 s"),
             *("m Mute", "r Reset", "q Quit"),
         ):
             assert words in text
+        assert "dropped" not in text
+
+
+SLOW = "model 96 ms a frame, 16 over budget: skipping 1 frame in 6"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 60)])
+async def test_health_line_comes_and_goes_and_moves_nothing(size: tuple[int, int]) -> None:
+    engine = FakeEngine()
+    async with talking(engine, size) as (app, pilot):
+        engine.fire(TextPiece(1, 9, "Hey"))
+        await pilot.pause(0.2)
+        before = screen_text(app).splitlines()
+        engine.update(health=SLOW)
+        await pilot.pause(0.2)
+        shown = screen_text(app).splitlines()
+        assert shown[-2] == f" {SLOW}".ljust(size[0])
+        assert [*shown[:-2], shown[-1]] == [*before[:-2], before[-1]]
+        engine.update(health="")
+        await pilot.pause(0.2)
+        assert screen_text(app).splitlines() == before
+
+
+async def test_health_line_wraps_where_it_is_narrow() -> None:
+    engine = FakeEngine()
+    async with talking(engine, (40, 20)) as (app, pilot):
+        engine.update(health=SLOW)
+        await pilot.pause(0.2)
+        lines = screen_text(app).splitlines()
+        assert lines[-3].strip() == "model 96 ms a frame, 16 over budget:"
+        assert lines[-2].strip() == "skipping 1 frame in 6"
+        engine.update(health=SLOW * 5)
+        await pilot.pause(0.2)
+        assert "Mute" in screen_text(app)
+
+
+async def test_health_is_text_and_silent_after_a_failure() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        engine.update(health="[b]mic\x1b[2J[/] is silent")
+        await pilot.pause(0.2)
+        assert " [b]mic[/] is silent " in screen_text(app)
+        engine.fire(Failed(GONE))
+        await pilot.pause(0.2)
+        assert "is silent" not in screen_text(app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 60), (40, 24)])
+async def test_a_stall_is_told_in_the_conversation(size: tuple[int, int]) -> None:
+    engine = FakeEngine()
+    async with talking(engine, size) as (app, pilot):
+        engine.fire(TextPiece(6, 9, "Hel"), Underrun(6, 2000.0))
+        engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(8, 32)))
+        engine.fire(TextPiece(32, 9, "lo"))
+        await pilot.pause(0.2)
+        words = " ".join(app.screen.query_one(Transcript).lines())
+        words = " ".join(words.split())
+        assert "Hello 00:00" in words
+        assert "Moshi was interrupted for 2.0 s (the model was late)" in words
+        assert words.endswith("Skipped 1.9 s of silence to catch up")
+        assert "Skipped 1.9 s" in screen_text(app)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (20, 5), (39, 10), (80, 6), (500, 2)])

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moshi_tui.clean import clean
-from moshi_tui.ui.conversation import PAUSE_FRAMES, Conversation
+from moshi_tui.session.events import SkipKind, Skipped, Underrun
+from moshi_tui.session.pauses import PAUSE_FRAMES
+from moshi_tui.ui.conversation import Conversation
 from tests.ui.test_text import TEXT
 
 
@@ -73,6 +75,125 @@ def test_plain_lines() -> None:
     talk.add_piece(0, " Hey")
     talk.add_event(100, "Muted")
     assert list(talk.lines()) == ["00:00 Moshi  Hey", "00:08 -  Muted"]
+
+
+def skip(talk: Conversation, *frames: int, kind: SkipKind = "silence") -> list[int]:
+    return [talk.add_skipped(Skipped(frame, "user", kind, 80.0)) for frame in frames]
+
+
+def test_a_catch_up_is_one_entry_that_grows() -> None:
+    talk = Conversation()
+    talk.add_piece(0, "Hel")
+    assert skip(talk, 20, 21, 22) == [1, 1, 1]  # 240 ms: nothing changed
+    assert len(talk.entries) == 1
+    assert skip(talk, 23) == [1]
+    assert talk.entries[1].text == "Skipped 0.3 s of silence to catch up"
+    talk.add_event(24, "Muted")
+    skip(talk, *range(25, 41), kind="silence")
+    assert set(skip(talk, *range(41, 45), kind="speech")) == {1, 3}  # 3: reads the same
+    talk.add_skipped(Skipped(15, "moshi", "silence", 400.0))
+    assert [(entry.frame, entry.text) for entry in talk.entries[1:]] == [
+        (
+            23,
+            "Skipped 1.9 s (0.3 s of it your speech) and cut 0.4 s out of Moshi's pauses to "
+            "catch up",
+        ),
+        (24, "Muted"),
+    ]
+
+
+def test_what_reads_the_same_has_not_changed() -> None:
+    talk = Conversation()
+    skip(talk, *range(5))
+    assert talk.add_skipped(Skipped(5, "moshi", "silence", 10.0)) == len(talk.entries) == 1
+
+
+def test_a_stall_after_another_is_told_anew() -> None:
+    talk = Conversation()
+    skip(talk, *range(10, 20))
+    skip(talk, *range(82, 92))
+    assert [entry.frame for entry in talk.entries] == [13, 85]
+
+
+def test_ten_minutes_of_a_machine_that_is_too_slow() -> None:
+    talk = Conversation()
+    skip(talk, *range(0, 7500, 5))
+    assert len(talk.entries) == 10
+    assert {entry.text for entry in talk.entries} == {"Skipped 12.0 s of silence to catch up"}
+
+
+def test_ten_minutes_of_a_machine_that_is_far_too_slow() -> None:
+    talk = Conversation()
+    for frame in range(0, 7500, 96):
+        skip(talk, *range(frame + 1, frame + 96))
+        talk.add_underrun(Underrun(frame, 7600.0))
+        talk.add_piece(frame, "la ")
+    happened = [entry for entry in talk.entries if not entry.speaker]
+    assert len(happened) <= 22
+    assert len(talk.entries) - len(happened) == 1  # Moshi has not paused
+    assert any("interrupted 9 times, for 68.4 s in all" in entry.text for entry in happened)
+
+
+def test_interruptions_longer_than_a_stutter_are_told() -> None:
+    talk = Conversation()
+    assert talk.add_underrun(Underrun(5, 200.0)) == 0
+    assert talk.entries == []
+    assert talk.add_underrun(Underrun(30, 2000.0)) == 0
+    assert talk.entries[0].text == "Moshi was interrupted for 2.0 s (the model was late)"
+    talk.add_underrun(Underrun(300, 400.0))
+    assert [entry.frame for entry in talk.entries] == [30, 300]
+
+
+def test_skipped_frames_do_not_cut_a_word() -> None:
+    talk = Conversation()
+    skip(talk, *range(8, 28))
+    talk.add_piece(7, "Hel")
+    assert talk.is_speaking(28)
+    talk.add_piece(28, "lo")
+    assert [entry.text for entry in talk.entries if entry.speaker] == ["Hello"]
+    assert not talk.is_speaking(28 + PAUSE_FRAMES)
+
+
+def test_what_is_cut_out_of_moshi_is_no_pause_of_the_model() -> None:
+    talk = Conversation()
+    talk.add_piece(0, "Hey")
+    for frame in range(1, 12):
+        talk.add_skipped(Skipped(frame, "moshi", "silence", 40.0))
+    assert not talk.is_speaking(PAUSE_FRAMES)
+
+
+def test_a_reset_ends_what_was_caught_up() -> None:
+    talk = Conversation()
+    skip(talk, *range(10))
+    talk.add_event(10, "Reset", ends_utterance=True)
+    skip(talk, *range(11, 21))
+    assert [entry.text[:7] for entry in talk.entries] == ["Skipped", "Reset", "Skipped"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 40),
+            st.sampled_from(["user", "moshi"]),
+            st.sampled_from(["silence", "speech", "speed"]),
+            st.floats(0, 400),
+        )
+    )
+)
+def test_no_entry_changes_before_the_one_that_is_named(
+    steps: list[tuple[int, str, str, float]],
+) -> None:
+    talk, frame = Conversation(), 0
+    for gap, side, kind, ms in steps:
+        frame += gap
+        before = [entry.text for entry in talk.entries]
+        if (side, kind) == ("user", "speed"):
+            index = talk.add_underrun(Underrun(frame, 10 * ms))
+        else:
+            index = talk.add_skipped(Skipped(frame, side, kind, ms))  # type: ignore[arg-type]
+        after = [entry.text for entry in talk.entries]
+        assert after[:index] == before[:index]
+        assert after == before or index < len(after)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), TEXT, st.booleans())))

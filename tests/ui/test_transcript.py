@@ -4,9 +4,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.strip import Strip
 
 from moshi_tui.clean import clean
-from moshi_tui.session.events import Event, Muted, TextPiece
+from moshi_tui.session.events import Event, Muted, Skipped, TextPiece
 from moshi_tui.ui.widgets import transcript as transcript_module
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.fakes import INFO, FakeEngine
@@ -39,11 +40,11 @@ async def test_hanging_indent() -> None:
 async def test_cursor_while_speaking() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
-        engine.update(frames=3)
+        engine.update(frame=3)
         engine.fire(*pieces("Hey", " you"))
         await pilot.pause(0.2)
         assert "Hey you▌" in screen_text(app)
-        engine.update(frames=30)
+        engine.update(frame=30)
         await pilot.pause(0.2)
         assert "▌" not in screen_text(app)
 
@@ -51,7 +52,7 @@ async def test_cursor_while_speaking() -> None:
 async def test_cursor_has_room_at_the_end_of_a_full_line() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
-        engine.update(frames=1)
+        engine.update(frame=1)
         for length in range(1, 90):
             engine.fire(TextPiece(1, 9, "x"))
             await pilot.pause()
@@ -68,6 +69,53 @@ async def test_an_utterance_grows_above_an_event() -> None:
             "00:00 Moshi  Hello you",
             "00:00 ·      Muted",
         ]
+
+
+async def test_an_event_that_changes_is_wrapped_again_from_its_start() -> None:
+    engine = FakeEngine()
+    async with talking(engine, (60, 24)) as (app, pilot):
+        skipped = Skipped(10, "user", "silence", 800.0)
+        faster = [Skipped(frame, "moshi", "speed", 80.0) for frame in range(10, 20)]
+        engine.fire(skipped, *faster)
+        await pilot.pause()
+        assert app.screen.query_one(Transcript).lines()[-2:] == [
+            "00:00 ·      Skipped 0.8 s of silence and played Moshi",
+            "             faster (0.8 s gained) to catch up",
+        ]
+        engine.fire(Skipped(21, "user", "speech", 240.0), Muted(22, True))
+        await pilot.pause()
+        lines = app.screen.query_one(Transcript).lines()[-4:]
+        assert lines == [
+            "00:00 ·      Skipped 1.0 s (0.2 s of it your speech)",
+            "             and played Moshi faster (0.8 s gained) to",
+            "             catch up",
+            "00:01 ·      Muted",
+        ]
+        assert all(line in screen_text(app) for line in lines)
+        engine.fire(Skipped(23, "user", "speech", 240.0))
+        await pilot.pause()
+        assert "Skipped 1.3 s (0.5 s of it" in screen_text(app)
+
+
+async def test_what_changes_nothing_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (_, pilot):
+        engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(10)))
+        await pilot.pause(0.2)
+        drawn: list[int] = []
+        real = Transcript.render_line
+
+        def counted(self: Transcript, y: int) -> Strip:
+            drawn.append(y)
+            return real(self, y)
+
+        monkeypatch.setattr(Transcript, "render_line", counted)
+        engine.fire(*(Skipped(frame, "moshi", "speed", 2.0) for frame in range(20)))
+        await pilot.pause(0.2)
+        assert drawn == []
+        engine.fire(Skipped(20, "moshi", "speed", 200.0))
+        await pilot.pause(0.2)
+        assert len(drawn) > 0
 
 
 async def test_follows_the_end_unless_scrolled_away() -> None:
@@ -123,7 +171,7 @@ async def test_a_piece_wraps_one_line_however_long_the_talk(
     engine = FakeEngine()
     async with talking(engine) as (_, pilot):
         engine.fire(*utterances(3000), *pieces(*[" word"] * 2000, frame=100_000))
-        engine.update(frames=100_000)
+        engine.update(frame=100_000)
         await pilot.pause()
         wrapped: list[int] = []
         real = transcript_module.wrap

@@ -17,6 +17,7 @@ from moshi_tui.session.events import SessionInfo
 from moshi_tui.ui.conversation import Conversation
 from moshi_tui.ui.engine_port import EngineLike
 from moshi_tui.ui.widgets.error import ErrorPanel
+from moshi_tui.ui.widgets.health import HealthLine
 from moshi_tui.ui.widgets.levels import LevelsPanel
 from moshi_tui.ui.widgets.timing import TimingPanel
 from moshi_tui.ui.widgets.title import TitleBar
@@ -53,7 +54,7 @@ class TalkScreen(Screen[None]):
         self._info = info
 
     def compose(self) -> ComposeResult:
-        """Title, conversation beside levels and timing, keys."""
+        """Title, conversation beside levels and timing, what is wrong, keys."""
         yield TitleBar()
         with Container(id="body"):
             yield self.transcript
@@ -61,6 +62,7 @@ class TalkScreen(Screen[None]):
                 yield LevelsPanel()
                 yield TimingPanel()
         yield ErrorPanel()
+        yield HealthLine()
         yield Footer()
 
     def on_mount(self) -> None:
@@ -95,4 +97,5 @@ class TalkScreen(Screen[None]):
         self.query_one(TitleBar).elapsed = stats.elapsed_s
         self.query_one(LevelsPanel).show(stats)
         self.query_one(TimingPanel).show(stats)
-        self.transcript.speaking = not self.failed and self._conversation.is_speaking(stats.frames)
+        self.query_one(HealthLine).text = stats.health
+        self.transcript.speaking = not self.failed and self._conversation.is_speaking(stats.frame)

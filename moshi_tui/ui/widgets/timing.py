@@ -14,6 +14,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from moshi_tui.frames import FRAME_SECONDS
+from moshi_tui.session.catchup import duration
 from moshi_tui.session.stats import Stats
 
 GOOD_MS = 250.0
@@ -21,8 +22,10 @@ GOOD_MS = 250.0
 FAIR_MS = 500.0
 """A lag below it is fair; from here on people talk over each other."""
 
+_LABEL = 10  # cells of a label
 _SPAN_SECONDS = 60
 _FULL_MS = 600.0
+_BUDGET_MS = round(FRAME_SECONDS * 1000)
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -46,6 +49,8 @@ class Readout(Widget):
     DEFAULT_CSS = """
     Readout {
         height: 1;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
     }
     Readout > .readout--label {
         color: $foreground-muted;
@@ -67,19 +72,49 @@ class Readout(Widget):
     word: reactive[str] = reactive("")
     """"good", "fair", "poor" or empty."""
 
-    def __init__(self, label: str, *, id: str | None = None) -> None:
+    def __init__(self, label: str, tooltip: str | None = None, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._label = label
+        self.tooltip = tooltip
 
     def render(self) -> RenderResult:
         """Label, value, and the word on the right."""
-        gap = " " * max(1, self.size.width - 10 - cell_len(self.value) - len(self.word))
+        gap = " " * max(1, self.size.width - _LABEL - cell_len(self.value) - len(self.word))
         return Content.assemble(
-            (f"{self._label:<10}", self.get_visual_style("readout--label")),
+            (self._label.ljust(_LABEL), self.get_visual_style("readout--label")),
             self.value,
             (gap + self.word, self.get_visual_style(f"readout--{self.word}")) if self.word else "",
             end="",
         )
+
+
+class SidesReadout(Vertical):
+    """A value for the microphone's side and one for the speaker's: on one line if they fit, else on
+    two; on none where there is neither."""
+
+    DEFAULT_CSS = """
+    SidesReadout {
+        height: auto;
+    }
+    """
+
+    def __init__(self, label: str, tooltip: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._first, self._second = Readout(label, tooltip), Readout("", tooltip)
+
+    def compose(self) -> ComposeResult:
+        """Two lines, of which the second is seldom needed."""
+        yield self._first
+        yield self._second
+
+    def show(self, into: str, out: str) -> None:
+        """Take the newest values in; an empty one is left out."""
+        both = "  ".join(filter(None, (into, out)))
+        fits = _LABEL + cell_len(both) <= self.size.width or not self.size.width
+        self._first.value = both if fits else into
+        self._second.value = "" if fits else out
+        self._second.display = not fits
+        self.display = bool(both)
 
 
 class LagHistory:
@@ -166,35 +201,66 @@ class TimingPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         """A line a number."""
-        yield Readout("lag", id="lag")
+        lag = "From the end of what you say to the start of the answer, devices included"
+        yield Readout("lag", lag, id="lag")
         yield LagSparkline(id="lag-history")
-        yield Readout("step", id="step")
-        yield Readout("backlog", id="backlog")
-        yield Readout("dropped", id="dropped")
-        yield Readout("underruns", id="underruns")
-        yield Readout("context", id="context")
-        yield Readout("encode", id="encode")
-        yield Readout("decode", id="decode")
-        yield Readout("memory", id="memory")
+        yield Readout("step", "What the model takes for a frame of 80 ms", id="step")
+        yield SidesReadout(
+            "skipped",
+            "Left out to catch up: in, what Moshi did not hear of you; out, what you did not hear "
+            "of Moshi. With ! there was speech in it, else it was silence",
+            id="skipped",
+        )
+        yield SidesReadout(
+            "dropped",
+            "Sound lost because a buffer was full: in, of the microphone; out, for the speaker",
+            id="dropped",
+        )
+        yield Readout("underruns", "How often there was nothing to play", id="underruns")
+        yield Readout("context", "What Moshi remembers of the talk", id="context")
+        yield Readout("backlog", "Heard by the microphone, not yet by Moshi", id="backlog")
+        playout = "Kept waiting for the speaker in case a frame is late; speed if it is not 1"
+        yield Readout("playout", playout, id="playout")
+        yield Readout("encode", "What the codec takes for a frame of yours", id="encode")
+        yield Readout("decode", "What the codec takes for a frame of Moshi's", id="decode")
+        xruns = "How often the system lost sound: in, of the microphone; out, for the speaker"
+        yield SidesReadout("xruns", xruns, id="xruns")
+        yield Readout("devices", "Their part of the lag: microphone + speaker", id="devices")
+        yield Readout("memory", "What the model occupies", id="memory")
 
     def show(self, stats: Stats) -> None:
         """Take the newest numbers in."""
         lag = self.query_one("#lag", Readout)
         lag.value, lag.word = _ms(stats.lag_ms), lag_word(stats.lag_ms)
         self.query_one(LagSparkline).show(stats.elapsed_s, stats.lag_ms)
-        budget = round(FRAME_SECONDS * 1000)
+        skips = stats.skips
+        into, out = f"{stats.input_latency_ms:.0f}", f"{stats.output_latency_ms:.0f}"
         values = {
-            "step": "–" if stats.step_ms is None else f"{stats.step_ms:.0f} / {budget} ms",
-            "backlog": f"{stats.backlog_frames * FRAME_SECONDS * 1000:.0f} ms",
-            "dropped": f"{stats.dropped_input_ms:.0f} ms",
+            "step": "–" if stats.step_ms is None else f"{stats.step_ms:.0f} / {_BUDGET_MS} ms",
             "underruns": str(stats.underruns),
             "context": f"{_seconds(stats.context_frames)} of {_seconds(stats.context_size)} s",
+            "backlog": f"{stats.backlog_frames * FRAME_SECONDS * 1000:.0f} ms",
+            "playout": f"{stats.playout_ms:.0f} ms{_speed(stats.playout_speed)}",
             "encode": _ms(stats.encode_ms),
             "decode": _ms(stats.decode_ms),
+            "devices": f"{into} + {out} ms",
             "memory": f"{stats.memory_bytes / 1e9:.1f} GB" if stats.memory_bytes else "–",
+        }
+        sides = {
+            "skipped": (
+                f"in {_skipped(skips.user_ms, skips.user_speech_ms)}",
+                f"out {_skipped(skips.moshi_ms, skips.moshi_speech_ms)}",
+            ),
+            "dropped": (
+                f"in {_span(stats.dropped_input_ms)}" if stats.dropped_input_ms else "",
+                f"out {_span(stats.dropped_output_ms)}" if stats.dropped_output_ms else "",
+            ),
+            "xruns": (f"in {stats.input_overflows}", f"out {stats.output_underflows}"),
         }
         for name, value in values.items():
             self.query_one(f"#{name}", Readout).value = value
+        for name, (user, moshi) in sides.items():
+            self.query_one(f"#{name}", SidesReadout).show(user, moshi)
 
 
 def _ms(value: float | None) -> str:
@@ -203,3 +269,16 @@ def _ms(value: float | None) -> str:
 
 def _seconds(frames: int) -> str:
     return f"{frames * FRAME_SECONDS:.0f}"
+
+
+def _span(ms: float) -> str:
+    return f"{ms:.0f} ms" if 0.5 <= ms < 999.5 else duration(ms) if ms >= 0.5 else "0"
+
+
+def _skipped(ms: float, speech_ms: float) -> str:
+    return f"{_span(ms)}{' !' if speech_ms else ''}"
+
+
+def _speed(speed: float) -> str:
+    factor = f"{speed:.2f}".rstrip("0").rstrip(".")
+    return "" if factor == "1" else f" {factor}x"

@@ -72,8 +72,8 @@ class Transcript(ScrollView, can_focus=True):
         self._following = True
 
     def update_from(self, index: int) -> None:
-        """Entry `index` has grown, and those after it may be new."""
-        if self._width:
+        """Entry `index` has changed, and those after it may be new."""
+        if self._width and index < len(self._conversation.entries):
             self._wrap_from(index)
 
     def lines(self) -> list[str]:
@@ -128,7 +128,8 @@ class Transcript(ScrollView, can_focus=True):
         before = len(self._lines)
         changed = before
         if index < len(self._first):
-            if index == len(self._first) - 1:  # the last one has grown: its last line suffices
+            grown = index == len(self._first) - 1 and entries[index].speaker
+            if grown:  # an utterance changes at its end only: its last line suffices
                 changed = before - 1
                 start = self._lines[changed][1] if changed > self._first[index] else 0
             else:
