@@ -32,6 +32,11 @@ EPILOG = """examples:
   moshi-tui --headless --quant 4 | tee talk.txt
 """
 
+BENCHES = """moshi-tui bench lag    how well lag is kept small: a simulation, no model and no sound
+                       card needed (about a minute)
+"""
+LAG_SCENARIOS = "steady, stall, freeze, hiccups, slow, jitter, stall-sweep, freeze-sweep"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
@@ -79,6 +84,8 @@ def _mend_streams() -> None:
 def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace, Settings], int]:
     if args.command == "run":
         return _run
+    if args.command == "bench":
+        return _bench
     return _headless if getattr(args, "headless", False) else _screen
 
 
@@ -120,6 +127,16 @@ def _run(args: argparse.Namespace, settings: Settings) -> int:
     return answer_file(
         settings, args.input, getattr(args, "output", None), getattr(args, "text", None)
     )
+
+
+def _bench(args: argparse.Namespace, settings: Settings) -> int:
+    given = vars(args)
+    if given.get("bench") is None:
+        print(BENCHES, end="")
+        return 0
+    from moshi_tui.bench.command import LagOptions, lag
+
+    return lag(LagOptions(**{k: given[k] for k in LagOptions.__dataclass_fields__ if k in given}))
 
 
 def _leave(status: int) -> int:
@@ -212,11 +229,13 @@ def _check_live_options(given: dict[str, Any]) -> None:
         "output_file": "--output",
     }
     named = [option for name, option in live.items() if name in given]
-    if given["command"] == "run" and named:
+    command = given["command"]
+    if command is not None and named:
+        ways = {"run": "moshi-tui run IN --output OUT.wav", "bench": "moshi-tui bench lag"}
         raise MoshiTuiError(
             "Contradicting options",
-            f"{', '.join(named)} before `run` is for live sound",
-            "Write: moshi-tui run IN --output OUT.wav",
+            f"{', '.join(named)} before `{command}` is for live sound",
+            f"Write: {ways[command]}",
         )
     if "seconds" in given and "headless" not in given:
         raise MoshiTuiError(
@@ -233,7 +252,7 @@ class _Parser(argparse.ArgumentParser):
         for action in self._actions:
             if isinstance(action.choices, dict):  # the commands
                 for command in action.choices.values():
-                    known.update(command._option_string_actions)
+                    known.update(_all_options(command))
         for word in sys.argv[1:] if args is None else args:
             name = word.partition("=")[0]
             if name.startswith("--") and len(name) > 2 and name not in known:
@@ -244,6 +263,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"moshi-tui: {message}\nSee {self.prog} --help\n")
+
+
+def _all_options(parser: argparse.ArgumentParser) -> set[str]:
+    """Those of a command and of the commands below it."""
+    known = set(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            for command in action.choices.values():
+                known |= _all_options(command)
+    return known
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -278,7 +307,37 @@ def _parser() -> argparse.ArgumentParser:
         "-o", "--output", metavar="OUT.wav", type=Path, help="Moshi's voice, 24 kHz mono"
     )
     run.add_argument("--text", metavar="OUT.txt", type=Path, help="what Moshi says; else on stdout")
+    _add_bench(commands)
     return parser
+
+
+def _add_bench(commands: Any) -> None:
+    help = "measure how well this program does"
+    bench = commands.add_parser(
+        "bench",
+        help=help,
+        description=f"{help.capitalize()}:\n\n{BENCHES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    benches = bench.add_subparsers(dest="bench", metavar="what")
+    lag = benches.add_parser(
+        "lag",
+        help="how well lag is kept small",
+        description="Simulate stalls and slow models on a virtual clock, with recorded speech on "
+        "both sides and the real decisions; beside what other clients do.",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    add = lag.add_argument
+    add("--scenario", metavar="NAME", help="only one of: " + LAG_SCENARIOS)
+    add("--policy", metavar="NAME", help="only one of: ours, none, web, cli")
+    add("--svg", metavar="FILE", type=Path, help="draw lag over time")
+    add("--json", metavar="FILE", type=Path, help="all figures")
+    add("--seed", type=_count, metavar="N", help="other talks (default 1)")
+    add("--quick", action="store_true", help="shorter, for a first look")
+    add("--check", action="store_true", help="status 1 if a bar is missed")
 
 
 def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:

@@ -39,16 +39,22 @@ class Pulse:
     env: dict[str, str]
     """The whole environment for programs that shall hear and speak through it."""
 
-    def play(self, path: Path) -> subprocess.Popen[bytes]:
+    def play(self, path: Path, sink: str = "mic_sink") -> subprocess.Popen[bytes]:
         """Start to speak a sound file into the microphone; `wait()` for its end."""
-        return self._spawn("paplay", "-d", "mic_sink", str(path))
+        return self._spawn("paplay", "-d", sink, str(path))
+
+    def control(self, *words: str) -> None:
+        """Ask the server for something, in pactl's words."""
+        subprocess.run(["pactl", *words], env=self.env, stdout=subprocess.DEVNULL, check=True)
 
     @contextmanager
-    def record(self, path: Path) -> Iterator[None]:
+    def record(
+        self, path: Path, source: str = "spk_sink.monitor", channels: int = 1
+    ) -> Iterator[None]:
         """Record what the speaker plays inside the `with` into a WAV file."""
         recorder = self._spawn(
-            *("parec", "-d", "spk_sink.monitor", "--file-format=wav", f"--rate={RATE}"),
-            *("--channels=1", "--format=s16le", "--latency-msec=20", str(path)),
+            *("parec", "-d", source, "--file-format=wav", f"--rate={RATE}"),
+            *(f"--channels={channels}", "--format=s16le", "--latency-msec=20", str(path)),
         )
         try:
             self._wait_for_recorder(recorder)

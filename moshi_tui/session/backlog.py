@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.session.activity import Activity
-from moshi_tui.session.lag import InputPolicy
+from moshi_tui.session.lag import InputPolicy, Load
 
 Item = TypeVar("Item")
 
 ON_THE_WAY = 4
 """Frames that pass before something shed here is missing at the speaker."""
-SPARE_SECONDS = 0.04
+SPARE_SECONDS = 0.01
 """Of what waits at the speaker without need, the part that is left to its own control."""
 
 WAIT_SECONDS = 0.1
@@ -71,26 +71,18 @@ class Backlog(Generic[Item]):
         self._lost = 0
         self._policy = InputPolicy()
 
-    def shed(
-        self, pace_s: float | None, unread: int = 0, surplus_s: float = 0.0
-    ) -> list[Shed[Item]]:
-        """Let go of what the policy does not want the model to hear; to be called after `add`.
-
-        Args:
-            pace_s: seconds that the slowest stage takes for a frame, None while unknown.
-            unread: frames that have not been added yet.
-            surplus_s: sound that waits at the speaker without need.
-        """
+    def shed(self, load: Load) -> list[Shed[Item]]:
+        """Let go of what the policy does not want the model to hear; to be called after `add`."""
         shed: list[Shed[Item]] = []
-        ahead = int((surplus_s - SPARE_SECONDS) / FRAME_SECONDS) - sum(self._recent)
-        while (index := self._next(pace_s, unread, max(0, ahead))) is not None:
+        ahead = int((load.surplus_s - SPARE_SECONDS) / FRAME_SECONDS) - sum(self._recent)
+        while (index := self._next(load, max(0, ahead))) is not None:
             shed.append(self._remove(index))
         self._recent.append(len(shed))
         return shed
 
-    def _next(self, pace_s: float | None, unread: int, ahead: int) -> int | None:
+    def _next(self, load: Load, ahead: int) -> int | None:
         waiting = [(entry.activity, entry.lost) for entry in self._waiting]
-        return self._policy.choose(waiting, pace_s, unread, ahead)
+        return self._policy.choose(waiting, load, ahead)
 
     def _remove(self, index: int) -> Shed[Item]:
         entry = self._waiting[index]
@@ -119,15 +111,7 @@ class WaitingRoom(Generic[Item]):
         self._changed = threading.Condition()
         self._over = False
 
-    def put(
-        self,
-        item: Item,
-        activity: Activity,
-        *,
-        pace_s: float | None = None,
-        unread: int = 0,
-        surplus_s: float = 0.0,
-    ) -> list[Shed[Item]]:
+    def put(self, item: Item, activity: Activity, load: Load) -> list[Shed[Item]]:
         """Append the newest frame; returns what the model will not hear. See `Backlog`."""
         with self._changed:
             while self._limit is not None and len(self._backlog) >= self._limit:
@@ -136,7 +120,7 @@ class WaitingRoom(Generic[Item]):
                     return []
             self._backlog.add(item, activity)
             self._changed.notify_all()
-            return [] if self._limit is not None else self._backlog.shed(pace_s, unread, surplus_s)
+            return [] if self._limit is not None else self._backlog.shed(load)
 
     def take(self) -> Item | None:
         """The oldest frame; waits for it. None at the end, or when the session stops."""

@@ -3,7 +3,7 @@
 One frame is 80 ms. Its way, and where each step is written:
 
  1. The microphone's callback copies samples into a ring.        audio/streams.py, audio/ring.py
- 2. Frames are taken from the ring, at 24 kHz.                   endpoints.py      encode thread
+ 2. Frames are taken from the ring, at 24 kHz.                   live.py           encode thread
  3. Muted? Then the model hears silence.                         stages.py         encode thread
  4. The codec makes codes; if the model is behind, some frames   codec/, lag.py    encode thread
     are left out, silence first.
@@ -11,7 +11,7 @@ One frame is 80 ms. Its way, and where each step is written:
  6. The token becomes a piece of text, with its frame's number.  stages.py         inference thread
  7. The second codec makes sound of the codes.                   codec/            decode thread
  8. Is the speaker behind? Then pauses are cut, or speech is     playback.py       decode thread
-    hurried. The ring takes the rest; its callback plays it.     endpoints.py
+    hurried. The ring takes the rest; its callback plays it.     live.py
  9. The listener hears of everything that happens (events.py).   on whichever thread it happens
 10. Whoever wants numbers asks for `stats`.                      on the asker's thread
 
@@ -232,6 +232,7 @@ class Engine:
             shared, parts.generator, parts.text, heard, self._said, device.active_memory
         )
         if source.live:
+            shared.surplus_s = self._surplus_s
             inference.after_step = partial(self._watch, parts.generator.model.quantisation)
         decode = DecodeStage(shared, parts.decoder, self._said, sink, self._playback)
         sink.start()
@@ -249,6 +250,14 @@ class Engine:
         if not shared.stop.is_set():
             self._close(drain=True)
             shared.emit(Finished(shared.frames))
+
+    def _surplus_s(self) -> float:
+        """Sound that waits at the speaker without need, in seconds (any thread)."""
+        if self._playback is None or self._sink is None:
+            return 0.0
+        # Playback looks when a frame comes; if none does, what waits gets less by itself.
+        waiting_s = self._sink.waiting_s() - self._playback.margin_s
+        return max(0.0, min(self._playback.surplus_s, waiting_s))
 
     def _watch(self, quantisation: str) -> None:
         """Say in words, once in a while, that the machine is too slow. On the inference thread."""

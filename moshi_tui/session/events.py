@@ -65,7 +65,8 @@ class TextPiece:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Time made up for: sound left out, or played faster. One for each frame concerned."""
+    """Time made up for: sound left out, or played faster. One for each frame concerned (but one for
+    all that a full microphone ring has lost at once)."""
 
     frame: int
     """Of the user's side: the frame that the model did not hear. Of Moshi's side: the frame that is

@@ -40,15 +40,41 @@ TIDY_FRAMES = 6
 begin and end softly, and a listener wants to hear that there is a pause."""
 CEILING_FRAMES = 38
 """3 s. Above it everything but the newest goes."""
-SPEECH_FRAMES = 3
-"""On a machine that is too slow, speech is left out when more than this wait..."""
-CLOSE_CALL_FRAMES = 6
-"""...and when more than this wait, where it is only just fast enough or too slow."""
-SPEECH_IN_A_ROW = 3
-TOO_SLOW = 1.05
-"""A pace of so many times a frame's length is too slow, beyond doubt."""
+
 PATIENCE_SECONDS = 8.0
-"""A backlog of speech is left to the model if it will have worked it off by then."""
+"""A backlog of speech is left to the model if it will have worked it off by then; else..."""
+CLOSE_CALL_SECONDS = 0.5
+"""...the newest frame shall not have to wait longer than this to be heard,"""
+TOO_SLOW_SECONDS = 0.38
+"""or than this, if the machine is too slow for the model beyond doubt."""
+TOO_SLOW = 1.05
+"""That is: if a frame takes so many times its own length."""
+TOO_SLOW_START_SECONDS = 0.2
+"""Such a machine leaves silence out as soon as the newest frame would wait longer than this."""
+SPEECH_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Load:
+    """How the program keeps up, as far as it matters to what waits for the model."""
+
+    pace_s: float | None = None
+    """Seconds that the slowest stage takes for a frame; None while unknown."""
+    left_s: float = 0.0
+    """What is left of the step that the model is in, in seconds."""
+    unread: int = 0
+    """Frames that wait where they can't be looked at yet; newer than those that can."""
+    surplus_s: float = 0.0
+    """Sound that waits at the speaker without need, in seconds."""
+
+    @property
+    def too_slow(self) -> bool:
+        """Beyond doubt."""
+        return self.pace_s is not None and self.pace_s >= TOO_SLOW * FRAME_SECONDS
+
+    def wait_s(self, frames: int) -> float:
+        """How long the last of so many frames has to wait until the model has heard it."""
+        return self.left_s + frames * (self.pace_s or 0.0)
 
 
 class InputPolicy:
@@ -59,11 +85,7 @@ class InputPolicy:
         self._emptying = False
 
     def choose(
-        self,
-        waiting: Sequence[tuple[Activity, int]],
-        pace_s: float | None,
-        unread: int = 0,
-        ahead: int = 0,
+        self, waiting: Sequence[tuple[Activity, int]], load: Load, ahead: int = 0
     ) -> int | None:
         """The index of the next frame to leave out; None: all that wait shall be heard.
 
@@ -72,20 +94,19 @@ class InputPolicy:
         Args:
             waiting: oldest first: what is heard in a frame, and how many frames of speech were left
                 out directly before it.
-            pace_s: seconds that the slowest stage takes for a frame; None while unknown.
-            unread: frames that wait where they can't be looked at yet, newer than these.
             ahead: frames that wait at the speaker without need.
         """
-        total = len(waiting) + unread
-        if self._must_empty(total, len(waiting), newest=0 if unread else 1):
+        total = len(waiting) + load.unread
+        if self._must_empty(total, len(waiting), newest=0 if load.unread else 1):
             return 0
         late = total + ahead
-        self._shedding = late >= START_FRAMES or (self._shedding and late > STOP_FRAMES)
+        start = late >= START_FRAMES
+        if load.too_slow:
+            start = start or (total > STOP_FRAMES and load.wait_s(total) > TOO_SLOW_START_SECONDS)
+        self._shedding = start or (self._shedding and late > STOP_FRAMES)
         if self._shedding and (index := _silence(waiting, late, ahead)) is not None:
             return index
-        if total > _speech_limit(total, pace_s):
-            return _least_harm(waiting)
-        return None
+        return _least_harm(waiting) if _speech_must_go(total, load) else None
 
     def _must_empty(self, total: int, here: int, newest: int) -> bool:
         self._emptying = total > CEILING_FRAMES or (self._emptying and total > 1)
@@ -103,16 +124,16 @@ def _silence(waiting: Sequence[tuple[Activity, int]], late: int, ahead: int) -> 
     return len(heard) - 1 if ahead and heard[-1:] == [Activity.PAUSE] else None
 
 
-def _speech_limit(total: int, pace_s: float | None) -> float:
-    """Above so many frames speech has to go, too."""
-    if pace_s is None:
-        return CEILING_FRAMES
-    if pace_s >= TOO_SLOW * FRAME_SECONDS:
-        return SPEECH_FRAMES
+def _speech_must_go(total: int, load: Load) -> bool:
+    """Whether so many waiting frames are too many even if they are speech."""
+    if load.pace_s is None or total <= STOP_FRAMES:
+        return False
+    if load.too_slow:
+        return load.wait_s(total) > TOO_SLOW_SECONDS
     # Frames go at a rate of 1 / pace_s while one comes every FRAME_SECONDS.
-    surplus = 1 - pace_s / FRAME_SECONDS
-    gone_in = total * pace_s / surplus if surplus > 0 else float("inf")
-    return CLOSE_CALL_FRAMES if gone_in > PATIENCE_SECONDS else CEILING_FRAMES
+    surplus = 1 - load.pace_s / FRAME_SECONDS
+    gone_in = total * load.pace_s / surplus if surplus > 0 else float("inf")
+    return gone_in > PATIENCE_SECONDS and load.wait_s(total) > CLOSE_CALL_SECONDS
 
 
 def _least_harm(waiting: Sequence[tuple[Activity, int]]) -> int | None:
@@ -268,7 +289,9 @@ class PlayoutControl:
         self._gap = gap_s
         self._frames += 1
         if self._slacks and self._frames > SETTLE_FRAMES:
-            self._learn(now, median(self._slacks) - waiting_s + dry, pace_s)
+            # What waits without need may get less without a frame being late.
+            usual = min(median(self._slacks), self._wanted)
+            self._learn(now, usual - waiting_s + dry, pace_s)
         self._waiting = waiting_s
         self._lead = 0.0
         if first or dry:

@@ -125,7 +125,8 @@ class Playback:
             return self._at_speed(pcm, FRAME_SECONDS / (FRAME_SECONDS + plan.change_s))
         if plan.change_s > 0:
             longer = repeat(pcm, start, count, OVERLAP)
-            return Placed(longer, changes=(_change("silence", -count, 0, 0),))
+            change = _change("silence", -count, 0, 0)
+            return Placed(longer, changes=(change,), splices=((start + count, OVERLAP),))
         if plan.how is How.DROP:
             start, count = 0, len(pcm) - 2 * OVERLAP
         shorter = cut(pcm, start, count, OVERLAP)

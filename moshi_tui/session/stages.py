@@ -26,7 +26,7 @@ from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from moshi_tui.model import Generator
 from moshi_tui.model.tokenizer import TextStream
 from moshi_tui.session.activity import SpeechDetector
-from moshi_tui.session.backlog import WAIT_SECONDS, Shed, WaitingRoom
+from moshi_tui.session.backlog import WAIT_SECONDS, WaitingRoom
 from moshi_tui.session.endpoints import Frame, FrameSink, FrameSource
 from moshi_tui.session.events import (
     Event,
@@ -38,6 +38,7 @@ from moshi_tui.session.events import (
     Underrun,
     WasReset,
 )
+from moshi_tui.session.lag import Load
 from moshi_tui.session.playback import Placed, Playback
 
 log = logging.getLogger(__name__)
@@ -135,8 +136,10 @@ class Shared:
     stop: threading.Event = field(default_factory=threading.Event)
     epoch: int = 0
     """Counts resets. Written by whoever calls `Engine.reset`."""
-    surplus_s: float = 0.0
-    """Sound that waits at the speaker without need. Written by the decode thread."""
+    surplus_s: Callable[[], float] = lambda: 0.0
+    """How much sound waits at the speaker without need. Set before the threads start."""
+    step_began: float | None = None
+    """When the model began the step that it is in. Written by the inference thread."""
     muted: bool = False
     """Written by whoever calls `Engine.set_muted`."""
     frames: int = 0
@@ -162,6 +165,14 @@ class Shared:
         stages = (self.encode.median_ms, self.step.median_ms, self.decode.median_ms)
         known = [ms for ms in stages if ms is not None]
         return max(known) / 1000 if known else None
+
+    def load(self, unread: int) -> Load:
+        """How we keep up, if so many frames have not been added to the backlog yet."""
+        pace_s, began = self.pace_s, self.step_began
+        left_s = 0.0
+        if began is not None and pace_s is not None:
+            left_s = max(0.0, began + pace_s - self.clock())
+        return Load(pace_s, left_s, unread, self.surplus_s())
 
 
 class EncodeStage:
@@ -212,23 +223,22 @@ class EncodeStage:
         started = self._shared.clock()
         codes = self._codec.encode(np.concatenate(sound))
         self._shared.encode.add((self._shared.clock() - started) / len(frames))
-        unread = round(self._source.waiting_s() / FRAME_SECONDS) + len(frames)
+        unread = int(self._source.waiting_s() / FRAME_SECONDS + 1e-6) + len(frames)
         for index, frame in enumerate(frames):
-            self._frame += frame.lost
+            if frame.lost:
+                self._tell_skipped(self._frame, "speech", frame.lost)
+                self._frame += frame.lost
             activity = max(self._detector.update(block_levels(sound[index])))
             heard = Heard(self._epoch, self._frame, codes[: self._n_user, index], frame.captured_at)
             self._frame += 1
             unread -= 1
-            pace_s = self._shared.pace_s
-            for shed in self._out.put(
-                heard, activity, pace_s=pace_s, unread=unread, surplus_s=self._shared.surplus_s
-            ):
-                self._tell_shed(shed)
+            for shed in self._out.put(heard, activity, self._shared.load(unread)):
+                self._tell_skipped(shed.item.frame, "speech" if shed.speech else "silence")
 
-    def _tell_shed(self, shed: Shed[Heard]) -> None:
-        kind: SkipKind = "speech" if shed.speech else "silence"
-        self._shared.user_skips[kind] += FRAME_SECONDS * 1000
-        self._shared.emit(Skipped(shed.item.frame, "user", kind, FRAME_SECONDS * 1000))
+    def _tell_skipped(self, frame: int, kind: SkipKind, frames: int = 1) -> None:
+        ms = frames * FRAME_SECONDS * 1000
+        self._shared.user_skips[kind] += ms
+        self._shared.emit(Skipped(frame, "user", kind, ms))
 
     def _reset(self) -> None:
         self._epoch = self._shared.epoch
@@ -283,7 +293,9 @@ class InferenceStage:
         started = shared.clock()
         if shared.started_at is None:
             shared.started_at = started
+        shared.step_began = started
         step = self._generator.step(heard.codes)
+        shared.step_began = None
         shared.step.add(shared.clock() - started)
         shared.frames += 1
         shared.frame = heard.frame
@@ -352,7 +364,6 @@ class DecodeStage:
             self._codec.reset()
             if self._playback is not None:
                 self._playback.reset()
-                self._shared.surplus_s = 0.0
 
     def _play(self, batch: list[Said]) -> None:
         """Decode what there is in one call, play it frame by frame."""
@@ -375,7 +386,6 @@ class DecodeStage:
         else:
             waiting_s, gap_s = self._sink.waiting_s(), self._sink.gap_s()
             placed = self._playback.place(pcm, waiting_s, shared.clock(), shared.pace_s, gap_s)
-            shared.surplus_s = self._playback.surplus_s
         ahead = self._sink.write(placed.pcm) + placed.lead / SAMPLE_RATE
         shared.lag.add(shared.clock() + ahead - said.captured_at)
         if placed.late_s:

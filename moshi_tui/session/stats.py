@@ -61,7 +61,8 @@ class Stats:
     skips: Skips = Skips()
     """Time made up for."""
     dropped_input_ms: float = 0.0
-    """Sound of the microphone lost because nobody took it in time (not what was skipped)."""
+    """Sound of the microphone lost because nobody took it in time. Nobody knows what it was, so
+    `skips` has it as speech."""
     dropped_output_ms: float = 0.0
     """Sound for the speaker that did not fit."""
     underruns: int = 0

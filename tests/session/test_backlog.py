@@ -5,6 +5,7 @@ import pytest
 
 from moshi_tui.session.activity import Activity
 from moshi_tui.session.backlog import Backlog, WaitingRoom
+from moshi_tui.session.lag import Load
 
 
 @pytest.fixture
@@ -32,13 +33,13 @@ def test_what_is_shed_is_gone():
     backlog = Backlog()
     for number in range(3):
         backlog.add(number, Activity.PAUSE)
-    assert [(s.item, s.speech) for s in backlog.shed(0.05)] == [(0, False), (1, False)]
+    assert [(s.item, s.speech) for s in backlog.shed(Load(0.05))] == [(0, False), (1, False)]
     assert len(backlog) == 1
 
 
 def test_live_sound_never_waits_to_be_put(stop):
     room = WaitingRoom(stop, limit=None)
-    shed = [s for n in range(500) for s in room.put(n, Activity.SPEECH, pace_s=0.055)]
+    shed = [s for n in range(500) for s in room.put(n, Activity.SPEECH, Load(0.055))]
     heard = []
     room.end()
     while (item := room.take()) is not None:
@@ -49,7 +50,9 @@ def test_live_sound_never_waits_to_be_put(stop):
 
 def test_sound_from_a_file_waits_and_nothing_is_shed(stop):
     room = WaitingRoom(stop, limit=3)
-    thread, results = in_thread(lambda: [room.put(n, Activity.PAUSE) for n in range(10)])
+    thread, results = in_thread(
+        lambda: [room.put(n, Activity.PAUSE, Load(0.055)) for n in range(10)]
+    )
     time.sleep(0.1)
     assert len(room) == 3
     assert [room.take() for _ in range(10)] == list(range(10))
@@ -62,22 +65,22 @@ def test_take_waits_for_a_frame(stop):
     thread, results = in_thread(room.take)
     time.sleep(0.05)
     assert not results
-    room.put("frame", Activity.SPEECH)
+    room.put("frame", Activity.SPEECH, Load(0.055))
     thread.join(2)
     assert results == ["frame"]
 
 
 def test_take_ends_with_the_stream_after_what_waits(stop):
     room = WaitingRoom(stop, limit=None)
-    room.put("frame", Activity.SPEECH)
+    room.put("frame", Activity.SPEECH, Load(0.055))
     room.end()
     assert [room.take(), room.take()] == ["frame", None]
 
 
 def test_stop_ends_both_sides(stop):
     room = WaitingRoom(stop, limit=1)
-    room.put(1, Activity.SPEECH)
-    putting, put = in_thread(lambda: room.put(2, Activity.SPEECH))
+    room.put(1, Activity.SPEECH, Load(0.055))
+    putting, put = in_thread(lambda: room.put(2, Activity.SPEECH, Load(0.055)))
     empty = WaitingRoom(stop, limit=1)
     taking, taken = in_thread(empty.take)
     time.sleep(0.05)
@@ -90,7 +93,7 @@ def test_stop_ends_both_sides(stop):
 
 def test_clear_makes_room(stop):
     room = WaitingRoom(stop, limit=None)
-    room.put(1, Activity.SPEECH)
+    room.put(1, Activity.SPEECH, Load(0.055))
     room.clear()
     room.end()
     assert room.take() is None

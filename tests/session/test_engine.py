@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -380,3 +381,17 @@ def test_a_machine_that_is_too_slow_says_so_once(monkeypatch):
     assert stats.health.startswith("model 10")
     assert stats.skips.user_speech_ms > 0
     assert stats.backlog_frames <= 4
+
+
+def test_what_a_full_ring_has_lost_is_told_and_numbered(monkeypatch):
+    talk = live_talk(monkeypatch)
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 1)
+    read = talk.source.read
+    talk.source.read = lambda stop, most=1: [replace(f, lost=3) for f in read(stop, most)]
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 2)
+    talk.stop()
+    assert talk.of(Skipped)[0] == Skipped(1, "user", "speech", 240.0)
+    assert [p.frame for p in talk.of(TextPiece)] == [0, 4]
+    assert talk.engine.stats.skips.user_speech_ms == 240.0
