@@ -126,6 +126,11 @@ class TimeScale:
         self.credit = 0.0
         self.splices = []
 
+    def skip(self, pcm: Pcm) -> None:
+        """`pcm` [n] is played by other means: no credit any more, no splices."""
+        self.reset()
+        self._steps.add(pcm)
+
     def process(self, pcm: Pcm, speed: float) -> Pcm:
         """Play `pcm` [n] float32 at `speed` (above 1 is faster): [m] float32, m about n / speed.
 

@@ -190,8 +190,8 @@ FASTEST, SLOWEST = 1.1, 0.75
 GENTLE = 0.93
 """The slowest speed for refilling the margin alone."""
 COARSE_SECONDS = 0.02
-"""More margin while speech is stretched all the time: it gets longer in whole periods of the voice,
-so that the frames' lengths vary by so much."""
+"""Margin on top while speech is stretched all the time: it gets longer in whole periods of the
+voice, so that the frames' lengths vary by so much."""
 HOPELESS_SECONDS = 0.2
 """At such a pace there are gaps anyway: stretching would only make it worse."""
 DROP_SECONDS = 3.0
@@ -261,12 +261,10 @@ class PlayoutControl:
     """Keeps what waits at the speaker near the margin, and the margin near what is needed.
 
     For each frame, in order: `arrived`, `plan`, `wrote`. What matters is the slack: the sound that
-    still waits when a frame comes. Its least over the last frames is what was never needed.
+    still waits when a frame comes. Its median over the last second is held near the margin.
     """
 
     def __init__(self) -> None:
-        self.surplus_s = 0.0
-        """What waits at the speaker without need."""
         self.margin_s = MARGIN_SECONDS
         """What shall wait at the speaker when a frame comes."""
         self._late = LateFrames()
@@ -275,6 +273,8 @@ class PlayoutControl:
 
     def restart(self) -> None:
         """Begin anew with an empty speaker; the margin stays."""
+        self.surplus_s = 0.0
+        """What waits at the speaker without need."""
         self._slacks: deque[float] = deque(maxlen=_SLOW)
         self._behind = False
         self._patient_since = 0.0

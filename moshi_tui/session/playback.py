@@ -98,7 +98,7 @@ class Playback:
         late_s = self._control.arrived(now, waiting_s, gap_s, pace_s)
         start, room = self._pause(pcm)
         plan = self._control.plan(now, max(0, room - OVERLAP) / SAMPLE_RATE)
-        done = self._carry_out(plan, pcm, start, room)
+        done = self._carry_out(plan, pcm, start)
         self._control.wrote(len(done.pcm) / SAMPLE_RATE)
         return self._with_lead(done, round(plan.lead_s * SAMPLE_RATE), late_s)
 
@@ -114,15 +114,14 @@ class Playback:
             at += length
         return best[0] * BLOCK, best[1] * BLOCK
 
-    def _carry_out(self, plan: Plan, pcm: Pcm, start: int, room: int) -> Placed:
+    def _carry_out(self, plan: Plan, pcm: Pcm, start: int) -> Placed:
         count = round(abs(plan.change_s) * SAMPLE_RATE)
         self.speed = 1.0
-        if plan.how is not How.SPEED:
-            self._scale.reset()
         if count == 0:
             return Placed(self._scale.process(pcm, 1.0))
         if plan.how is How.SPEED:
             return self._at_speed(pcm, FRAME_SECONDS / (FRAME_SECONDS + plan.change_s))
+        self._scale.skip(pcm)
         if plan.change_s > 0:
             longer = repeat(pcm, start, count, OVERLAP)
             change = _change("silence", -count, 0, 0)

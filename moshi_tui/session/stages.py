@@ -114,17 +114,24 @@ class Pipe(Generic[Item]):
         return items
 
 
+SETTLED_TIMES = 5
+
+
 class Stopwatch:
     """The median of the newest times of something, in ms. Written by one thread, read by any."""
 
     def __init__(self, size: int = 25) -> None:
         self._times: deque[float] = deque(maxlen=size)
         self.median_ms: float | None = None
+        """None before the first."""
+        self.settled = False
+        """Whether there are enough times to go by: the first may be out of the ordinary."""
 
     def add(self, seconds: float) -> None:
         """Note one time."""
         self._times.append(seconds * 1000)
         self.median_ms = median(self._times)
+        self.settled = len(self._times) >= SETTLED_TIMES
 
 
 @dataclass
@@ -161,9 +168,10 @@ class Shared:
 
     @property
     def pace_s(self) -> float | None:
-        """What the slowest stage takes for a frame, as median of the last ones, in seconds."""
-        stages = (self.encode.median_ms, self.step.median_ms, self.decode.median_ms)
-        known = [ms for ms in stages if ms is not None]
+        """What the slowest stage takes for a frame, as median of the last ones, in seconds; None
+        while too few are known."""
+        stages = (self.encode, self.step, self.decode)
+        known = [each.median_ms for each in stages if each.settled and each.median_ms is not None]
         return max(known) / 1000 if known else None
 
     def load(self, unread: int) -> Load:
