@@ -65,6 +65,10 @@ class Sink(Endpoint, Protocol):
         """Times that the ring ran dry after playing had begun; one for each dry spell."""
 
     @property
+    def slack_s(self) -> float:
+        """Seconds until the ring runs dry if nothing is pushed; 0 while it is (any thread)."""
+
+    @property
     def gap_s(self) -> float:
         """Seconds that these spells lasted, in all."""
 

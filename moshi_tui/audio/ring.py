@@ -136,6 +136,11 @@ class Ring:
         return self._pushed
 
     @property
+    def dry(self) -> bool:
+        """The consumer has wanted more than there was, and nothing was pushed since."""
+        return self._dry and self.fill == 0
+
+    @property
     def popped(self) -> int:
         """Position of the consumer: samples that it took, skipped or lost since the start."""
         return self._popped

@@ -115,6 +115,14 @@ class Speaker:
         return self._playout.underruns
 
     @property
+    def slack_s(self) -> float:
+        """See `base.Sink`. The block that was taken last is still being played."""
+        if self.ring.dry:
+            return 0.0
+        left_s = self._port.block / self.rate - (time.monotonic() - self._port.beat)
+        return float(self.ring.fill / self.rate + max(0.0, left_s))
+
+    @property
     def gap_s(self) -> float:
         """Seconds that it was dry then, in all."""
         return float(self._playout.gap / self.rate)

@@ -123,6 +123,7 @@ class NullSpeaker:
         self.name = output.name if output else "no speaker"
         self.ring = Ring(round(self.rate * ring_s), overwrite=False)
         self.stamp: Stamp | None = None
+        self._clock = clock
         self._playout = Playout(self.ring, self.rate)
         self._writer = WavWriter(output) if output else None
         self._write_error: str | None = None
@@ -133,6 +134,13 @@ class NullSpeaker:
     def underruns(self) -> int:
         """Times that the ring ran dry after playing had begun."""
         return self._playout.underruns
+
+    @property
+    def slack_s(self) -> float:
+        """Seconds until the ring runs dry if nothing is pushed; 0 while it is."""
+        if self.ring.dry or self.stamp is None:
+            return 0.0
+        return self.ring.fill / self.rate + max(0.0, self.stamp[1] - self._clock())
 
     @property
     def gap_s(self) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from moshi_tui.audio.levels import block_levels
 from moshi_tui.audio.playout import Playout
 from moshi_tui.audio.ring import Pcm, Ring
+from moshi_tui.bench.machine import SPEAKER_PHASE_S
 from moshi_tui.bench.policies import NOTHING, Policy, Source
 from moshi_tui.bench.talk import BLOCK
 from moshi_tui.frames import SAMPLE_RATE
@@ -72,7 +73,7 @@ class OurQueue:
     def push(self, pcm: Pcm, source: Source, now: float, pace_s: float | None) -> None:
         """Do what `Playback` decides."""
         placed = self._playback.place(
-            pcm, self._ring.fill / SAMPLE_RATE, now, pace_s, self._playout.gap / SAMPLE_RATE
+            pcm, self._slack_s(now), now, pace_s, self._playout.gap / SAMPLE_RATE
         )
         self._note(placed, source)
         sources = _sources(placed, source)
@@ -85,6 +86,14 @@ class OurQueue:
             self._of = np.concatenate((self._of, np.zeros_like(self._of)))
         self._of[at : at + accepted] = sources[:accepted]
         self._joins += [(at + start, length) for start, length in placed.splices]
+
+    def _slack_s(self, now: float) -> float:
+        """As the speaker says it."""
+        if self._ring.dry:
+            return 0.0
+        next_block_at = SPEAKER_PHASE_S + len(self._popped) * BLOCK / SAMPLE_RATE
+        left_s = next_block_at - now
+        return self._ring.fill / SAMPLE_RATE + max(0.0, left_s)
 
     def _note(self, placed: Placed, source: Source) -> None:
         for change in placed.changes:

@@ -130,6 +130,11 @@ class FrameSink(Protocol):
         """Times that there was nothing to play (any thread)."""
         ...
 
+    def slack_s(self) -> float:
+        """Seconds until there is nothing to play if nothing is written; 0 if that is so already
+        (any thread)."""
+        ...
+
     def gap_s(self) -> float:
         """Seconds that these times lasted, in all (any thread)."""
         ...
@@ -275,6 +280,10 @@ class FileSink:
     def underruns(self) -> int:
         """None."""
         return 0
+
+    def slack_s(self) -> float:
+        """A file does not run dry."""
+        return 0.0
 
     def gap_s(self) -> float:
         """None."""

@@ -45,7 +45,7 @@ PATIENCE_SECONDS = 8.0
 """A backlog of speech is left to the model if it will have worked it off by then; else..."""
 CLOSE_CALL_SECONDS = 0.5
 """...the newest frame shall not have to wait longer than this to be heard,"""
-TOO_SLOW_SECONDS = 0.38
+TOO_SLOW_SECONDS = 0.37
 """or than this, if the machine is too slow for the model beyond doubt."""
 TOO_SLOW = 1.05
 """That is: if a frame takes so many times its own length."""
@@ -189,7 +189,7 @@ FASTEST, SLOWEST = 1.1, 0.75
 """Limits of the speed at which speech is played."""
 GENTLE = 0.93
 """The slowest speed for refilling the margin alone."""
-COARSE_SECONDS = 0.02
+COARSE_SECONDS = 0.025
 """Margin on top while speech is stretched all the time: it gets longer in whole periods of the
 voice, so that the frames' lengths vary by so much."""
 HOPELESS_SECONDS = 0.2
@@ -289,12 +289,12 @@ class PlayoutControl:
         """What should wait now when a frame comes."""
         return self.margin_s + (COARSE_SECONDS if self._period > FRAME_SECONDS else 0.0)
 
-    def arrived(self, now: float, waiting_s: float, gap_s: float, pace_s: float | None) -> float:
+    def arrived(self, now: float, slack_s: float, gap_s: float, pace_s: float | None) -> float:
         """A frame is there.
 
         Args:
             now: by any clock.
-            waiting_s: sound that waits at the speaker.
+            slack_s: seconds until the speaker has nothing to play, 0 if that is so already.
             gap_s: for how long the speaker has had nothing to play, in all, ever.
             pace_s: seconds that the slowest stage takes for a frame; None while unknown.
 
@@ -304,7 +304,7 @@ class PlayoutControl:
         slow = pace_s is not None and FRAME_SECONDS < pace_s <= HOPELESS_SECONDS
         self._period = pace_s if slow and pace_s is not None else FRAME_SECONDS
         first = self._frames == 0
-        dry = 0.0 if first or waiting_s > 0 else gap_s - self._gap
+        dry = 0.0 if first or slack_s > 0 else gap_s - self._gap
         self._gap = gap_s
         self._frames += 1
         if self._slacks and self._frames > SETTLE_FRAMES:
@@ -313,14 +313,14 @@ class PlayoutControl:
             disturbed = self.surplus_s > QUICK_SECONDS or len(self._slacks) < _SLOW
             self._steady = 0 if disturbed else self._steady + 1
             if self._steady > STEADY_FRAMES:
-                self._late.spread(usual - waiting_s)
-            self._learn(now, min(usual, self._wanted) - waiting_s + dry, pace_s)
-        self._waiting = waiting_s
+                self._late.spread(usual - slack_s)
+            self._learn(now, min(usual, self._wanted) - slack_s + dry, pace_s)
+        self._waiting = slack_s
         self._lead = 0.0
         if first or dry:
             self._slacks.clear()
             self._lead = self._wanted
-        self._slacks.append(waiting_s + self._lead)
+        self._slacks.append(slack_s + self._lead)
         return dry
 
     def _learn(self, now: float, late_s: float, pace_s: float | None) -> None:

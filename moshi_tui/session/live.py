@@ -226,6 +226,10 @@ class LiveSink:
         """Times that there was nothing to play."""
         return self._speaker.underruns
 
+    def slack_s(self) -> float:
+        """Seconds until the ring runs dry if nothing is written; 0 while it is."""
+        return self._speaker.slack_s
+
     def gap_s(self) -> float:
         """Seconds that these times lasted, in all."""
         return self._speaker.gap_s

@@ -82,7 +82,7 @@ class Playback:
     def place(
         self,
         pcm: Pcm,
-        waiting_s: float,
+        slack_s: float,
         now: float,
         pace_s: float | None = None,
         gap_s: float = 0.0,
@@ -90,12 +90,12 @@ class Playback:
         """Decide how to play `pcm` [1920], and do it.
 
         Args:
-            waiting_s: sound that waits at the speaker now.
+            slack_s: seconds until the speaker has nothing to play, 0 if that is so already.
             now: seconds, by any clock.
             pace_s: seconds that the slowest stage takes for a frame, None while unknown.
             gap_s: for how long the speaker has had nothing to play, in all, ever.
         """
-        late_s = self._control.arrived(now, waiting_s, gap_s, pace_s)
+        late_s = self._control.arrived(now, slack_s, gap_s, pace_s)
         start, room = self._pause(pcm)
         plan = self._control.plan(now, max(0, room - OVERLAP) / SAMPLE_RATE)
         done = self._carry_out(plan, pcm, start)

@@ -392,8 +392,8 @@ class DecodeStage:
         if self._playback is None:
             placed = Placed(pcm)
         else:
-            waiting_s, gap_s = self._sink.waiting_s(), self._sink.gap_s()
-            placed = self._playback.place(pcm, waiting_s, shared.clock(), shared.pace_s, gap_s)
+            slack_s, gap_s = self._sink.slack_s(), self._sink.gap_s()
+            placed = self._playback.place(pcm, slack_s, shared.clock(), shared.pace_s, gap_s)
         ahead = self._sink.write(placed.pcm) + placed.lead / SAMPLE_RATE
         shared.lag.add(shared.clock() + ahead - said.captured_at)
         if placed.late_s:

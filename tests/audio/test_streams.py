@@ -57,6 +57,27 @@ def test_a_mono_speaker_is_always_given_a_whole_block(portaudio):
     assert np.isfinite(portaudio.streams[0].ask()).all()
 
 
+def test_slack_is_the_time_until_the_speaker_has_nothing_to_play(portaudio, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(streams.time, "monotonic", lambda: now[0])
+    out = speaker()
+    assert out.slack_s == 0.0
+    stream = portaudio.streams[0]
+    out.ring.push(np.ones(960, np.float32))  # two blocks of 10 ms
+    stream.ask()
+    assert out.slack_s == pytest.approx(0.02)
+    now[0] += 0.004
+    assert out.slack_s == pytest.approx(0.016)
+    now[0] += 0.006
+    stream.ask()
+    assert out.slack_s == pytest.approx(0.01)  # the ring is empty, its last block still playing
+    now[0] += 0.03
+    assert out.slack_s == 0.0
+    stream.ask()
+    assert out.slack_s == 0.0
+    assert out.gap_s == pytest.approx(0.01)
+
+
 def test_flags_of_the_system_are_counted(portaudio):
     from tests.audio.fake_portaudio import flags
 

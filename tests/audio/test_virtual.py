@@ -112,6 +112,17 @@ def test_the_speaker_notes_when_its_ring_will_be_heard():
     assert speaker.underflows == 0
 
 
+def test_slack_of_a_speaker_that_is_none():
+    time = FakeTime(0.095)
+    speaker = make(NullSpeaker, time=time)
+    speaker.ring.push(noise(RATE)[:2400])  # 100 ms
+    seen = []
+    time.at_each_wait = lambda: seen.append(speaker.slack_s)
+    time.run(speaker)
+    assert seen[0] == 0.0  # nothing is playing yet
+    assert seen[1:] == pytest.approx([0.1 - 0.01 * n for n in range(len(seen) - 1)])
+
+
 def test_late_wakes_do_not_add_up():
     random = np.random.default_rng(0)
     time = FakeTime(60.0, late=lambda: random.uniform(0, 0.05))

@@ -187,6 +187,9 @@ class EarSink:
     def underruns(self):
         return 0
 
+    def slack_s(self):
+        return self.waiting_s()
+
     def gap_s(self):
         return self.gap
 
