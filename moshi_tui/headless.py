@@ -221,7 +221,7 @@ class _Transcript:
     def skip(self, event: Skipped) -> None:
         """What the model has not heard is no pause of Moshi's."""
         if event.side == "user":
-            self._pauses.skip(event.frame)
+            self._pauses.skip(event.frame, event.frames)
 
     def finish(self, events: queue.Queue[Event]) -> None:
         """Write what was said while the engine stopped, and end the line."""

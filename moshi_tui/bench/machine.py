@@ -245,15 +245,10 @@ class _Run:
 
     def _load(self, unread: int) -> Load:
         """What the encode thread knows of the others."""
-        pace_s, began, left_s = self._slowest(), self._model.began, 0.0
+        pace_s, began, left_s = self._model.pace_s, self._model.began, 0.0
         if pace_s is not None and began is not None:
             left_s = max(0.0, began + pace_s - self._agenda.now)
         return Load(pace_s, left_s, unread, self._queue.surplus_s)
-
-    def _slowest(self) -> float | None:
-        """Median seconds a frame of the slowest stage; None while none is known."""
-        workers = (self._encoder.pace_s, self._model.pace_s, self._decoder.pace_s)
-        return max((pace for pace in workers if pace is not None), default=None)
 
     def _take_heard(self) -> list[int]:
         frame = self._inbox.take()
@@ -274,10 +269,11 @@ class _Run:
         return [self._said.popleft() for _ in range(min(len(self._said), self._batch))]
 
     def _play(self, steps: list[int]) -> None:
-        pace_s = self._slowest()
         for step in steps:
             source = np.arange(step * FRAME_SAMPLES, (step + 1) * FRAME_SAMPLES, dtype=np.int32)
-            self._queue.push(self._talk.moshi.frame(step), source, self._agenda.now, pace_s)
+            self._queue.push(
+                self._talk.moshi.frame(step), source, self._agenda.now, self._model.pace_s
+            )
             self._decoded += 1
 
 

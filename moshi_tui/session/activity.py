@@ -51,7 +51,8 @@ class NoiseFloor:
 
     def __init__(self, limit_db: float) -> None:
         self._limit = limit_db
-        self._buckets: deque[float] = deque(maxlen=_BUCKETS)
+        # At first a room is taken to be quiet: what is heard then may be speech already.
+        self._buckets: deque[float] = deque((GATE_DB,), maxlen=_BUCKETS)
         self._count = 0
 
     def update(self, level_db: float) -> float:

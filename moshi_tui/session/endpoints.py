@@ -71,6 +71,10 @@ class FrameSource(Protocol):
         """Forget what waits to be read."""
         ...
 
+    def lose(self) -> None:
+        """Leave out what waits to be read; it counts as lost."""
+        ...
+
     def waiting_s(self) -> float:
         """Seconds of sound that wait to be read (any thread)."""
         ...
@@ -200,6 +204,9 @@ class FileSource:
         return [Frame(pcm, time.monotonic())]
 
     def discard(self) -> None:
+        """Nothing waits."""
+
+    def lose(self) -> None:
         """Nothing waits."""
 
     def waiting_s(self) -> float:

@@ -61,8 +61,8 @@ log = logging.getLogger(__name__)
 QUEUE_FRAMES = 3
 """Frames of a file that may wait for the model."""
 
-WATCH_FRAMES = 12
-"""How often the engine looks at its own numbers: about once a second."""
+WATCH_SECONDS = 1.0
+"""How often the engine looks at its own numbers, if steps don't take longer."""
 TELL_AGAIN_SECONDS = 60.0
 """A machine that was too slow is worth another word after so long without it."""
 
@@ -96,7 +96,7 @@ class Engine:
         self._sink: FrameSink | None = None
         self._playback: Playback | None = None
         self._health = Health()
-        self._slow_told_at = float("-inf")
+        self._slow_told_at = self._watched_at = float("-inf")
         self._heard: WaitingRoom[Heard] | None = None
         self._said: Pipe[Said] = Pipe(self._shared.stop)
         self._failed = threading.Lock()
@@ -261,9 +261,11 @@ class Engine:
 
     def _watch(self, quantisation: str) -> None:
         """Say in words, once in a while, that the machine is too slow. On the inference thread."""
-        if self._shared.frames % WATCH_FRAMES:
+        now = self._shared.clock()
+        if now - self._watched_at < WATCH_SECONDS or self._shared.step.settled_s is None:
             return
-        stats, now = self.stats, self._shared.clock()
+        self._watched_at = now
+        stats = self.stats
         if not self._health.slow:
             return
         if now - self._slow_told_at > TELL_AGAIN_SECONDS:

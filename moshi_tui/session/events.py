@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import FRAME_SECONDS
 
 SkipKind = Literal["silence", "speech", "speed"]
 """How time was made up for: something was left out, or all of it played faster."""
@@ -76,6 +77,11 @@ class Skipped:
     """What was left out; "speed": nothing was, the frame is played faster at the same pitch."""
     ms: float
     """How much shorter the talk became by it."""
+
+    @property
+    def frames(self) -> int:
+        """How many frames the model did not hear (of the user's side)."""
+        return round(self.ms / (FRAME_SECONDS * 1000))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,11 @@ TIDY_FRAMES = 6
 """With no more than this waiting, the frame before a word and the edge after it are kept: words
 begin and end softly, and a listener wants to hear that there is a pause."""
 CEILING_FRAMES = 38
-"""3 s. Above it everything but the newest goes."""
+"""3 s. Above it everything but the newest goes..."""
+CEILING_SECONDS = CEILING_FRAMES * FRAME_SECONDS
+"""...as it does where the model is so slow that the newest would have to wait longer than this."""
+UNREAD_SECONDS = 0.8
+"""A codec that is too slow, also in batches, gets no more than this to encode."""
 
 PATIENCE_SECONDS = 8.0
 """A backlog of speech is left to the model if it will have worked it off by then; else..."""
@@ -59,7 +63,8 @@ class Load:
     """How the program keeps up, as far as it matters to what waits for the model."""
 
     pace_s: float | None = None
-    """Seconds that the slowest stage takes for a frame; None while unknown."""
+    """Seconds that the model takes for a frame, with the time that its decoder keeps it waiting;
+    None while unknown. (Not the encoder: leaving out what it has done already does not help it.)"""
     left_s: float = 0.0
     """What is left of the step that the model is in, in seconds."""
     unread: int = 0
@@ -82,7 +87,7 @@ class InputPolicy:
 
     def __init__(self) -> None:
         self._shedding = False
-        self._emptying = False
+        self._doomed = 0  # frames that are still to go because there were far too many
 
     def choose(
         self, waiting: Sequence[tuple[Activity, int]], load: Load, ahead: int = 0
@@ -97,7 +102,7 @@ class InputPolicy:
             ahead: frames that wait at the speaker without need.
         """
         total = len(waiting) + load.unread
-        if self._must_empty(total, len(waiting), newest=0 if load.unread else 1):
+        if self._must_empty(len(waiting), load):
             return 0
         late = total + ahead
         start = late >= START_FRAMES
@@ -108,9 +113,27 @@ class InputPolicy:
             return index
         return _least_harm(waiting) if _speech_must_go(total, load) else None
 
-    def _must_empty(self, total: int, here: int, newest: int) -> bool:
-        self._emptying = total > CEILING_FRAMES or (self._emptying and total > 1)
-        return self._emptying and here > newest
+    def _must_empty(self, here: int, load: Load) -> bool:
+        total = here + load.unread
+        much = load.too_slow and total > STOP_FRAMES and load.wait_s(total) > CEILING_SECONDS
+        # Counted, for with an encoder that is just fast enough there is always something unread.
+        self._doomed = total - 1 if total > CEILING_FRAMES or much else min(self._doomed, total - 1)
+        if self._doomed <= 0 or not here:
+            return False
+        self._doomed -= 1
+        return True
+
+
+def unread_must_go(unread_s: float, encode_s: float | None) -> bool:
+    """Whether so much sound waits for the encoder that all of it is to be left out unencoded.
+
+    Args:
+        unread_s: seconds of sound.
+        encode_s: what encoding takes for a frame, in seconds; None while unknown.
+    """
+    if encode_s is not None and encode_s >= TOO_SLOW * FRAME_SECONDS:
+        return unread_s > UNREAD_SECONDS
+    return unread_s > CEILING_SECONDS
 
 
 def _silence(waiting: Sequence[tuple[Activity, int]], late: int, ahead: int) -> int | None:
@@ -296,7 +319,7 @@ class PlayoutControl:
             now: by any clock.
             slack_s: seconds until the speaker has nothing to play, 0 if that is so already.
             gap_s: for how long the speaker has had nothing to play, in all, ever.
-            pace_s: seconds that the slowest stage takes for a frame; None while unknown.
+            pace_s: as `Load.pace_s`.
 
         Returns for how many seconds the speaker has had nothing to play just now: above 0 it is an
         underrun.
@@ -304,7 +327,9 @@ class PlayoutControl:
         slow = pace_s is not None and FRAME_SECONDS < pace_s <= HOPELESS_SECONDS
         self._period = pace_s if slow and pace_s is not None else FRAME_SECONDS
         first = self._frames == 0
-        dry = 0.0 if first or slack_s > 0 else gap_s - self._gap
+        dry = 0.0 if first else gap_s - self._gap
+        if slack_s > 0 and self._lead:
+            dry = 0.0  # the end of the gap before the last frame, not another one
         self._gap = gap_s
         self._frames += 1
         if self._slacks and self._frames > SETTLE_FRAMES:
@@ -317,7 +342,7 @@ class PlayoutControl:
             self._learn(now, min(usual, self._wanted) - slack_s + dry, pace_s)
         self._waiting = slack_s
         self._lead = 0.0
-        if first or dry:
+        if first or (dry and slack_s <= 0):
             self._slacks.clear()
             self._lead = self._wanted
         self._slacks.append(slack_s + self._lead)
@@ -366,7 +391,7 @@ class PlayoutControl:
         if self._period > FRAME_SECONDS:
             wanted = self._period - FRAME_SECONDS + max(-0.01, min(0.01, too_little))
             slowest = SLOWEST
-        elif too_little > DEADBAND_SECONDS:
+        elif too_little > min(DEADBAND_SECONDS, self._wanted / 2):
             wanted, slowest = too_little, GENTLE
         else:
             return 0.0, How.SPEED

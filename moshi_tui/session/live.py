@@ -53,7 +53,7 @@ class LiveSource:
         self._spliced = False  # what is in _pcm does not follow what was handed out
         self._skip = 0  # samples of the ring that are to be left out first
         self._lost_s = 0.0  # before _pcm
-        self._cut_s = 0.0  # begun frames that a lap left without an end, of the whole talk
+        self._cut_s = 0.0  # lost here and not in the ring, of the whole talk
 
     @property
     def silent_from_here(self) -> bool:
@@ -142,6 +142,14 @@ class LiveSource:
         ring.discard()
         self._splice(ring.popped)
         self._lost_s = 0.0
+
+    def lose(self) -> None:
+        """Leave out what waits to be read; it counts as lost."""
+        ring = self._microphone.ring
+        left_out_s = len(self._pcm) / SAMPLE_RATE + ring.discard() / self._microphone.rate
+        self._cut_s += left_out_s
+        self._lost_s += left_out_s
+        self._splice(ring.popped)
 
     def waiting_s(self) -> float:
         """Seconds of sound that wait to be read."""

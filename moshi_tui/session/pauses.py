@@ -32,9 +32,9 @@ class Pauses:
         # The model may have yet to reach where frames were skipped: those count for the next word.
         self._skipped = deque((skip for skip in self._skipped if skip > frame), _REMEMBERED)
 
-    def skip(self, frame: int) -> None:
-        """The model has not heard this frame."""
-        self._skipped.append(frame)
+    def skip(self, frame: int, frames: int = 1) -> None:
+        """The model has not heard so many frames from this one on."""
+        self._skipped.extend(range(frame, frame + frames))
 
     def over(self, frame: int) -> bool:
         """Whether, in this frame, the last word is a pause ago."""

@@ -92,7 +92,7 @@ class Playback:
         Args:
             slack_s: seconds until the speaker has nothing to play, 0 if that is so already.
             now: seconds, by any clock.
-            pace_s: seconds that the slowest stage takes for a frame, None while unknown.
+            pace_s: seconds that the model takes for a frame, None while unknown.
             gap_s: for how long the speaker has had nothing to play, in all, ever.
         """
         late_s = self._control.arrived(now, slack_s, gap_s, pace_s)

@@ -38,7 +38,7 @@ from moshi_tui.session.events import (
     Underrun,
     WasReset,
 )
-from moshi_tui.session.lag import Load
+from moshi_tui.session.lag import Load, unread_must_go
 from moshi_tui.session.playback import Placed, Playback
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ BATCH_FRAMES = 5
 """Frames that the codec takes in one call when more than one wait: rustymimi then needs about half
 the time for each (FACTS.md). And frames that may wait between the model and its decoder."""
 
+
+_NOTHING = np.zeros(0, np.float32)
 
 KINDS: tuple[SkipKind, ...] = ("silence", "speech", "speed")
 
@@ -124,14 +126,16 @@ class Stopwatch:
         self._times: deque[float] = deque(maxlen=size)
         self.median_ms: float | None = None
         """None before the first."""
-        self.settled = False
-        """Whether there are enough times to go by: the first may be out of the ordinary."""
+        self.settled_s: float | None = None
+        """The same in seconds, once there are enough to go by: the first may be out of the
+        ordinary."""
 
     def add(self, seconds: float) -> None:
         """Note one time."""
         self._times.append(seconds * 1000)
         self.median_ms = median(self._times)
-        self.settled = len(self._times) >= SETTLED_TIMES
+        if len(self._times) >= SETTLED_TIMES:
+            self.settled_s = self.median_ms / 1000
 
 
 @dataclass
@@ -160,6 +164,8 @@ class Shared:
     encode: Stopwatch = field(default_factory=Stopwatch)
     step: Stopwatch = field(default_factory=Stopwatch)
     decode: Stopwatch = field(default_factory=Stopwatch)
+    turn: Stopwatch = field(default_factory=Stopwatch)
+    """The step, and what the model then had to wait because its decoder was behind."""
     lag: Stopwatch = field(default_factory=lambda: Stopwatch(5))
     user_skips: dict[SkipKind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
     """Milliseconds, by kind. Written by the encode thread."""
@@ -168,11 +174,9 @@ class Shared:
 
     @property
     def pace_s(self) -> float | None:
-        """What the slowest stage takes for a frame, as median of the last ones, in seconds; None
-        while too few are known."""
-        stages = (self.encode, self.step, self.decode)
-        known = [each.median_ms for each in stages if each.settled and each.median_ms is not None]
-        return max(known) / 1000 if known else None
+        """What the model takes for a frame, with the time that its decoder keeps it waiting, as
+        median of the last ones, in seconds; None while too few are known."""
+        return self.turn.settled_s
 
     def load(self, unread: int) -> Load:
         """How we keep up, if so many frames have not been added to the backlog yet."""
@@ -213,6 +217,10 @@ class EncodeStage:
         """Until the session stops or the source ends; then `tail` frames of silence and the end."""
         self._source.discard()  # what came while the threads were starting would stay as lag
         while not self._shared.stop.is_set():
+            if self._source.live and unread_must_go(
+                self._source.waiting_s(), self._shared.encode.settled_s
+            ):
+                self._source.lose()
             frames = self._source.read(self._shared.stop, BATCH_FRAMES)
             if self._epoch != self._shared.epoch:
                 self._reset()  # the frames in hand are from before it
@@ -311,6 +319,7 @@ class InferenceStage:
         shared.memory = self._memory()
         self._say(heard.frame, step.text_token, self._text.push(step.text_token))
         self._out.put(Said(heard.epoch, heard.frame, step.audio_codes, heard.captured_at))
+        shared.turn.add(shared.clock() - started)
         self.after_step()
 
     def _say(self, frame: int, token: int, text: str) -> None:
@@ -353,7 +362,7 @@ class DecodeStage:
     def run(self) -> None:
         """Until the stream of said frames ends."""
         over = False
-        while not over and (first := self._in.get(self._notice_reset)) is not None:
+        while not over and (first := self._in.get(self._idle)) is not None:
             batch: list[Said] = [first]
             # In a file each frame is decoded alone, so that `run` repeats itself to the sample.
             for said in self._in.more(0 if self._playback is None else BATCH_FRAMES - 1):
@@ -363,6 +372,14 @@ class DecodeStage:
                     batch.append(said)
             self._notice_reset()
             self._play([said for said in batch if said.epoch == self._epoch])
+
+    def _idle(self) -> None:
+        """Nothing comes: a reset still counts, and so does a speaker that has failed. (It would go
+        unnoticed for as long as the user is silent: what it does not play is a surplus, because of
+        which the model hears nothing and says nothing.)"""
+        self._notice_reset()
+        if self._playback is not None:
+            self._sink.write(_NOTHING)
 
     def _notice_reset(self) -> None:
         """Fall silent at once, also if the first frame after the reset takes its time."""

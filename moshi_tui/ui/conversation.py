@@ -77,7 +77,7 @@ class Conversation:
     def add_skipped(self, event: Skipped) -> int:
         """Time was made up for: told with what else was at about the same time."""
         if event.side == "user":
-            self._pauses.skip(event.frame)
+            self._pauses.skip(event.frame, event.frames)
         if self._catch_up is None or not self._catch_up.joins(event.frame):
             self._catch_up = CatchUp(event.frame)
         self._catch_up.take(event)

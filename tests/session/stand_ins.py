@@ -118,6 +118,8 @@ class HandSource:
     def __init__(self):
         self.frames = deque()
         self.closed = 0
+        self.discards = 0
+        self.lost = 0
         self.error = None
 
     def start(self):
@@ -136,6 +138,11 @@ class HandSource:
         return [Frame(self.frames.popleft(), time.monotonic()) for _ in range(count)]
 
     def discard(self):
+        self.discards += 1
+        self.frames.clear()
+
+    def lose(self):
+        self.lost += len(self.frames)
         self.frames.clear()
 
     def waiting_s(self):
@@ -167,12 +174,17 @@ class EarSink:
         self.pcm = []
         self.gap = 0.0
         self.flushes = 0
+        self.error = None
         self.closed = 0
 
     def start(self):
         pass
 
     def write(self, pcm):
+        if self.error:
+            raise self.error
+        if not len(pcm):
+            return 0.0
         self.played.append(float(pcm[len(pcm) // 2]))
         self.pcm.append(pcm)
         return 0.0

@@ -126,6 +126,22 @@ def test_after_discard_nothing_old_is_heard(rate):
     assert hand.source.dropped_s() == 0
 
 
+@pytest.mark.parametrize("rate", [24_000, 48_000])
+def test_what_is_lost_on_purpose_is_counted_and_spliced(rate):
+    hand = Hand(rate)
+    hand.speak(np.full(rate, 0.9))
+    hand.read()
+    hand.source.lose()
+    assert hand.source.waiting_s() == 0
+    hand.speak(np.full(rate // 4, 0.5))
+    first, second = hand.read(2)
+    assert first.lost == 11 or first.lost == 12  # 11.5 frames
+    assert hand.source.dropped_s() == pytest.approx(1 - FRAME_SECONDS, abs=0.003)
+    assert abs(first.pcm[0]) < 0.01
+    assert first.pcm.max() < 0.6
+    assert second.lost == 0
+
+
 def test_after_discard_sound_fades_in_once():
     hand = Hand()
     hand.source.discard()

@@ -20,6 +20,7 @@ from moshi_tui.session.lag import (
     How,
     Load,
     PlayoutControl,
+    unread_must_go,
 )
 
 OF = {"s": Activity.PAUSE, "e": Activity.EDGE, "W": Activity.SPEECH}
@@ -194,6 +195,39 @@ def test_above_the_ceiling_frames_that_are_not_read_yet_count_and_go_as_they_com
         waiting.add(index, Activity.SPEECH)
         waiting.shed(Load(FAST, unread=44 - index))
     assert rest(waiting) == [44]
+
+
+def test_emptying_ends_though_something_is_always_unread():
+    waiting = Backlog()
+    for index in range(CEILING_FRAMES + 1):
+        waiting.add(index, Activity.SPEECH)
+        waiting.shed(Load(FAST, unread=1))
+    for index in range(100, 110):
+        waiting.add(index, Activity.SPEECH)
+        waiting.shed(Load(FAST, unread=1))
+    assert rest(waiting)[-9:] == list(range(101, 110))
+
+
+@pytest.mark.parametrize("pace_s", [0.4, 1.0, 7.0])
+def test_where_the_model_takes_long_the_ceiling_is_one_of_time(pace_s):
+    waiting = Backlog()
+    worst = took = 0.0
+    for index in range(2000):  # without a pause
+        now = index * FRAME_SECONDS
+        if now >= took + pace_s and (item := waiting.take()) is not None:
+            took = now
+            worst = max(worst, now - item * FRAME_SECONDS)
+        waiting.add(index, Activity.SPEECH)
+        waiting.shed(Load(pace_s, max(0.0, took + pace_s - now)))
+    assert worst < max(3.1, pace_s) + FRAME_SECONDS
+
+
+def test_what_the_codec_can_not_take_is_left_out_before_it():
+    assert not unread_must_go(3.0, None)
+    assert unread_must_go(3.1, None)
+    assert not unread_must_go(3.0, 0.08)
+    assert not unread_must_go(0.8, 0.09)
+    assert unread_must_go(0.9, 0.09)
 
 
 def test_clear_forgets_a_row_of_lost_speech():
@@ -418,3 +452,25 @@ def test_else_the_edges_of_words_stay():
 def test_silence_goes_first_even_if_it_is_the_newest():
     _, shed = backlog("WWWs", pace_s=SLOW)
     assert [s.item for s in shed] == [3]
+
+
+def test_a_speaker_whose_clock_runs_fast_does_not_run_dry():
+    speaker = Speaker()
+    for index in range(7500):
+        speaker.frame(after=FRAME_SECONDS * 1.0005, pause_s=0.06 if index % 100 > 70 else 0.0)
+    assert speaker.underruns == 0
+
+
+def test_the_end_of_a_gap_is_not_another_one(speaker):
+    speaker.frame(after=0.5)
+    speaker.gap += 0.01  # the callback came between our look and our push
+    speaker.frame()
+    assert speaker.underruns == 1
+    assert speaker.plans[-1].lead_s == 0
+
+
+def test_a_gap_that_came_just_now_is_counted_but_needs_no_silence_on_top(speaker):
+    speaker.gap += 0.01
+    speaker.frame()
+    assert speaker.underruns == 1
+    assert speaker.plans[-1].lead_s == 0

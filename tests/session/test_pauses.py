@@ -23,6 +23,14 @@ def test_skipped_frames_are_none() -> None:
     assert pauses.over(38)
 
 
+def test_frames_lost_at_once_are_none() -> None:
+    pauses = Pauses()
+    pauses.word(5)
+    pauses.skip(8, 20)
+    assert not pauses.over(37)
+    assert pauses.over(38)
+
+
 def test_frames_skipped_ahead_of_the_model_count_when_it_gets_there() -> None:
     pauses = Pauses()
     for frame in range(8, 28):

@@ -20,6 +20,14 @@ def test_pieces_join_until_a_pause() -> None:
     ]
 
 
+def test_what_a_full_ring_has_lost_at_once_is_no_pause() -> None:
+    talk = Conversation()
+    talk.add_piece(10, " hel")
+    talk.add_skipped(Skipped(11, "user", "speech", 40 * 80.0))
+    talk.add_piece(51, "lo")
+    assert talk.entries[0].text == " hello"
+
+
 def test_the_longest_gap_that_is_no_pause() -> None:
     talk = Conversation()
     talk.add_piece(0, "Hey")
