@@ -48,6 +48,13 @@ class Playout:
         """The ring was dry at the last fill and the decay is over: only silence is playing."""
         return not self._playing and self._fallen == self._length
 
+    def stood_still(self, samples: int) -> None:
+        """`fill` was not called for so long, although there was something to play. Called on the
+        PortAudio thread."""
+        if self._playing and not self.ending:
+            self.underruns += 1
+            self.gap += samples
+
     def fill(self, out: Pcm) -> None:
         """Fill all of `out` [n] float32. Called on the PortAudio thread."""
         got = self.ring.pop_into(out)

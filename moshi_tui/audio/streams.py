@@ -26,6 +26,8 @@ BLOCK_SECONDS = 0.01
 RING_SECONDS = 4.0
 STALL_SECONDS = 3.0
 """A device whose callback has not come for so long counts as failed."""
+FROZEN_SECONDS = 0.25
+"""A callback that comes so long after the one before has left the device with nothing to play."""
 CLOSE_SECONDS = 0.45
 RATES = (48_000, 44_100, 24_000, 16_000)
 """Tried in this order after the device's own."""
@@ -154,7 +156,10 @@ class Speaker:
         self._port.close()
 
     def _callback(self, data: Any, frames: int, times: Any, status: Any) -> None:
-        self._port.beat = now = time.monotonic()
+        now = time.monotonic()
+        if now - self._port.beat > FROZEN_SECONDS:
+            self._playout.stood_still(round((now - self._port.beat) * self.rate))
+        self._port.beat = now
         latency_s = _between(times.currentTime, times.outputBufferDacTime)
         if status and status.output_underflow:
             self.underflows += 1
@@ -186,6 +191,8 @@ class _Port:
         self._started = False
         self._closing = False
         self._failure: str | None = None
+        self._looked_at = 0.0
+        self._patient_until = 0.0
         self._stream = _open(kind, device, callback, self._over.set)
         self.rate = round(self._stream.samplerate)
         self.channels = int(self._stream.channels)
@@ -198,12 +205,18 @@ class _Port:
             return self._failure
         if self._over.is_set():
             return f"{self._name} stopped by itself; was it unplugged?"
-        if time.monotonic() - self.beat > STALL_SECONDS:
+        now = time.monotonic()
+        if now - self._looked_at > STALL_SECONDS / 2:
+            # It is we who have stood still (the process was stopped): give the device its time.
+            self._patient_until = now + STALL_SECONDS
+        self._looked_at = now
+        if now - self.beat > STALL_SECONDS and now > self._patient_until:
             return f"{self._name} has not moved any sound for {STALL_SECONDS:.0f} seconds."
         return None
 
     def start(self) -> None:
         self.beat = time.monotonic()
+        self._looked_at = self.beat
         self._started = True
         try:
             self._stream.start()

@@ -22,8 +22,9 @@ from moshi_tui.errors import MoshiTuiError
 POLICIES: Sequence[Policy] = (OURS, *PEERS)
 STORIES: Sequence[Scenario | Sweep] = (*SCENARIOS, *SWEEPS)
 SEED = 1
-PLAIN_WIDTH = 100
-"""Columns of the tables where there is no terminal."""
+WIDTH = 100
+"""Columns of the tables where there is no terminal, and the least: a narrower terminal wraps the
+lines, which is better than numbers without their ends."""
 
 Named = TypeVar("Named")
 
@@ -49,7 +50,15 @@ def lag(options: LagOptions) -> int:
     chosen = _named("scenario", STORIES, [each.name for each in STORIES], options.scenario)
     policies = _named("policy", POLICIES, [each.name for each in POLICIES], options.policy)
     stories = [quick(story) if options.quick else story for story in chosen]
-    console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+    for path in (options.svg, options.json):
+        if path is not None:
+            _check(path)
+    if options.svg is not None and options.scenario in [sweep.name for sweep in SWEEPS]:
+        raise MoshiTuiError(
+            "Nothing to draw", f"{options.scenario} is a table of many cases", "Leave out --svg."
+        )
+    width = max(WIDTH, Console().width) if sys.stdout.isatty() else WIDTH
+    console = Console(width=width, highlight=False)
     with Console(stderr=True).status("bench lag") as status:
         results = run_all(stories, policies, options.seed, status.update)
     bars = check(results)
@@ -73,6 +82,13 @@ def _named(
         hint = f"There are: {', '.join(names)}."
         raise MoshiTuiError(f"No such {kind}", wanted, hint)
     return [things[names.index(wanted)]]
+
+
+def _check(path: Path) -> None:
+    """Refuse now what would fail after minutes."""
+    if path.is_dir() or not path.parent.is_dir():
+        what = "it is a folder" if path.is_dir() else "its folder does not exist"
+        raise MoshiTuiError("Cannot write a file", f"{path}: {what}", "Name another file.")
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,7 +15,7 @@ from moshi_tui.session.stats import Skips
 WORTH_TELLING_MS = 300.0
 """Less than this is hardly noticed: it is in the numbers only."""
 
-APART_FRAMES = round(5 * FRAME_RATE)
+APART_FRAMES = round(2.5 * FRAME_RATE)
 """What is further apart has nothing to do with each other."""
 
 LONGEST_FRAMES = round(60 * FRAME_RATE)

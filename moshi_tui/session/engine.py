@@ -41,7 +41,7 @@ from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model import device
 from moshi_tui.session.backlog import WaitingRoom
 from moshi_tui.session.endpoints import FrameSink, FrameSource
-from moshi_tui.session.events import Event, Failed, Finished, Loading, Ready, SessionInfo
+from moshi_tui.session.events import Event, Failed, Finished, Loading, Notice, Ready, SessionInfo
 from moshi_tui.session.health import Health, slow_notice
 from moshi_tui.session.loading import Parts, load_parts
 from moshi_tui.session.playback import Playback
@@ -63,6 +63,8 @@ QUEUE_FRAMES = 3
 
 WATCH_SECONDS = 1.0
 """How often the engine looks at its own numbers, if steps don't take longer."""
+KEEPS_UP_SECONDS = 5.0
+"""After so long without it, a machine that was too slow keeps up again."""
 TELL_AGAIN_SECONDS = 60.0
 """A machine that was too slow is worth another word after so long without it."""
 
@@ -96,7 +98,8 @@ class Engine:
         self._sink: FrameSink | None = None
         self._playback: Playback | None = None
         self._health = Health()
-        self._slow_told_at = self._watched_at = float("-inf")
+        self._slow_at = self._watched_at = float("-inf")
+        self._told_slow = False
         self._heard: WaitingRoom[Heard] | None = None
         self._said: Pipe[Said] = Pipe(self._shared.stop)
         self._failed = threading.Lock()
@@ -143,18 +146,23 @@ class Engine:
             return Stats(muted=shared.muted)
         user, moshi = shared.user_skips, shared.moshi_skips
         playback = self._playback
+        backlog = len(heard) + source.waiting_s() / FRAME_SECONDS
+        began, lag_ms = shared.step_began, shared.lag.median_ms
+        if source.live and lag_ms is not None:
+            lag_ms = max(lag_ms, backlog * FRAME_SECONDS * 1000)
         elapsed = 0.0 if shared.started_at is None else shared.clock() - shared.started_at
         stats = Stats(
             frames=shared.frames,
             frame=shared.frame,
             elapsed_s=elapsed,
-            lag_ms=shared.lag.median_ms,
+            lag_ms=lag_ms,
             input_latency_ms=source.latency_s() * 1000,
             output_latency_ms=sink.latency_s() * 1000,
             step_ms=shared.step.median_ms,
             encode_ms=shared.encode.median_ms,
             decode_ms=shared.decode.median_ms,
-            backlog_frames=len(heard) + source.waiting_s() / FRAME_SECONDS,
+            stalled_ms=0.0 if began is None else max(0.0, shared.clock() - began) * 1000,
+            backlog_frames=backlog,
             skips=Skips(
                 user_silence_ms=user["silence"],
                 user_speech_ms=user["speech"],
@@ -267,11 +275,15 @@ class Engine:
         self._watched_at = now
         stats = self.stats
         if not self._health.slow:
+            if self._told_slow and now - self._slow_at > KEEPS_UP_SECONDS:
+                self._told_slow = False
+                self._shared.emit(Notice("Keeping up again", "nothing needs to be left out now."))
             return
-        if now - self._slow_told_at > TELL_AGAIN_SECONDS:
+        if not self._told_slow and now - self._slow_at > TELL_AGAIN_SECONDS:
             smaller = "" if quantisation == "q4" or self._settings.checkpoint.demo else "--quant 4"
+            self._told_slow = True
             self._shared.emit(slow_notice(stats, smaller))
-        self._slow_told_at = now
+        self._slow_at = now
 
     def _close(self, *, drain: bool = False) -> None:
         self._shared.stop.set()

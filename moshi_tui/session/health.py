@@ -33,8 +33,13 @@ _STICKY = 1.1
 """Of two that are too slow, the one blamed before stays to blame unless the other is slower by
 this factor."""
 
-Culprit = Literal["", "model", "encode", "decode", "behind"]
-"""What is wrong: nothing, a stage that is too slow, or only a delay that is being caught up."""
+STALLED_FROM_MS = 500.0
+"""A step that takes so long, and `STALLED_TIMES` its usual time, is a stall."""
+STALLED_TIMES = 4.0
+
+Culprit = Literal["", "model", "encode", "decode", "stalled", "behind"]
+"""What is wrong: nothing, a stage that is too slow, a model that does not answer, or only a delay
+that is being caught up."""
 
 _NAMES = {"model": "model", "encode": "codec's encoding", "decode": "codec's decoding"}
 
@@ -72,6 +77,8 @@ def culprit(stats: Stats, before: Culprit = "") -> Culprit:
     ]
     if slow:
         return max(slow, key=lambda name: times[name] * (_STICKY if name == before else 1.0))
+    if stats.stalled_ms > max(STALLED_FROM_MS, STALLED_TIMES * (stats.step_ms or 0.0)):
+        return "stalled"
     behind = _behind_ms(stats) - stats.input_latency_ms - stats.output_latency_ms
     limit = BEHIND_UNTIL_MS if before == "behind" else BEHIND_FROM_MS
     return "behind" if behind > limit else ""
@@ -81,6 +88,8 @@ def health(stats: Stats, culprit: Culprit) -> str:
     """The culprit in words and numbers."""
     if culprit == "":
         return ""
+    if culprit == "stalled":
+        return f"the model has not answered for {stats.stalled_ms / 1000:.1f} s"
     if culprit == "behind":
         return f"catching up: {_behind_ms(stats) / 1000:.1f} s behind"
     ms = round(_times(stats)[culprit])

@@ -192,6 +192,7 @@ class LiveSink:
         self._speaker = speaker
         self._clock = clock
         self._resampler = Resampler(SAMPLE_RATE, speaker.rate)
+        self._flowing = False  # something was pushed since the resampler began
 
     def start(self) -> None:
         """Open the speaker."""
@@ -206,7 +207,12 @@ class LiveSink:
                 "Check the device, then start again; --output-device names another one.",
             )
         ahead_s = self._ahead_s()
-        self._speaker.ring.push(self._resampler.process(pcm))
+        if self._flowing and self._speaker.ring.dry:
+            self._resampler.reset()  # else the end of the sound before the gap would come after it
+            self._flowing = False
+        sound = self._resampler.process(pcm)
+        self._flowing = self._flowing or len(sound) > 0
+        self._speaker.ring.push(sound)
         return ahead_s
 
     def _ahead_s(self) -> float:

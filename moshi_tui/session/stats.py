@@ -47,13 +47,15 @@ class Stats:
     """Seconds since the first frame."""
     lag_ms: float | None = None
     """From the end of a frame at the microphone to the start of its answer at the speaker, devices
-    included."""
+    included. While nothing is answered: what waits already."""
     input_latency_ms: float = 0.0
     """The microphone's part of it, by PortAudio's time stamps."""
     output_latency_ms: float = 0.0
     """The speaker's."""
     step_ms: float | None = None
     """The model's step, median of the last 25."""
+    stalled_ms: float = 0.0
+    """For how long the model has been in the step that it is in."""
     encode_ms: float | None = None
     decode_ms: float | None = None
     backlog_frames: float = 0.0

@@ -41,6 +41,9 @@ from moshi_tui.ui.screens.loading import LoadingScreen
 from moshi_tui.ui.screens.talk import TalkScreen
 from moshi_tui.ui.stopping import Stopper
 
+SETTLE_FRAMES = 38
+"""In the first 3 s threads and screen are still starting: what is made up for then is no news."""
+
 
 class MoshiApp(App[None]):
     """One talk with the engine that `make_engine` makes."""
@@ -121,6 +124,10 @@ class MoshiApp(App[None]):
                 await self._begin_talk(event)
             case TextPiece():
                 self._changed(self.conversation.add_piece(event.frame, event.text))
+            case Skipped() if event.frame < SETTLE_FRAMES:
+                self.conversation.pass_over(event)
+            case Underrun() if event.frame < SETTLE_FRAMES:
+                pass  # in the numbers only
             case Skipped():
                 self._changed(self.conversation.add_skipped(event))
             case Underrun():

@@ -74,10 +74,14 @@ class Conversation:
         self.entries.append(Entry(frame, "", clean(text)))
         return len(self.entries) - 1
 
-    def add_skipped(self, event: Skipped) -> int:
-        """Time was made up for: told with what else was at about the same time."""
+    def pass_over(self, event: Skipped) -> None:
+        """Time was made up for; not worth a word, but no pause of Moshi's either."""
         if event.side == "user":
             self._pauses.skip(event.frame, event.frames)
+
+    def add_skipped(self, event: Skipped) -> int:
+        """Time was made up for: told with what else was at about the same time."""
+        self.pass_over(event)
         if self._catch_up is None or not self._catch_up.joins(event.frame):
             self._catch_up = CatchUp(event.frame)
         self._catch_up.take(event)

@@ -190,10 +190,44 @@ def test_a_stream_that_stands_still_has_failed_until_it_moves(portaudio, monkeyp
     monkeypatch.setattr(streams.time, "monotonic", lambda: now)
     mic = microphone()
     mic.start()
-    now += streams.STALL_SECONDS + 0.1
+    for _ in range(29):
+        now += 0.1
+        assert mic.failed is None
+    now += 0.2
     assert "3 seconds" in mic.failed
     portaudio.streams[0].hear(np.zeros((480, 1)))
     assert mic.failed is None
+
+
+def test_a_process_that_stood_still_does_not_blame_the_device(portaudio, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(streams.time, "monotonic", lambda: now[0])
+    mic = microphone()
+    mic.start()
+    now[0] += 60.0  # the process was stopped: nobody looked, nothing moved
+    assert mic.failed is None
+    for _ in range(29):
+        now[0] += 0.1
+        assert mic.failed is None
+    now[0] += 0.2
+    assert "3 seconds" in mic.failed  # but now there was time enough
+
+
+def test_a_process_that_stood_still_has_interrupted_moshi(portaudio, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(streams.time, "monotonic", lambda: now[0])
+    out = speaker()
+    out.start()
+    stream = portaudio.streams[0]
+    out.ring.push(np.ones(4800, np.float32))
+    for _ in range(5):
+        stream.ask()
+        now[0] += 0.01
+    assert (out.underruns, out.gap_s) == (0, 0.0)
+    now[0] += 2.0
+    stream.ask()
+    assert out.underruns == 1
+    assert out.gap_s == pytest.approx(2.01)
 
 
 def test_closing_is_bounded_when_the_device_hangs(portaudio, monkeypatch):

@@ -328,3 +328,17 @@ def test_a_file_is_read_frame_by_frame(tmp_path):
     assert (source.overflows(), source.latency_s()) == (0, 0.0)
     sink = FileSink(None, lambda: 0)
     assert (sink.underflows(), sink.latency_s()) == (0, 0.0)
+
+
+def test_after_a_gap_nothing_is_left_of_the_sound_before_it():
+    """The resampler holds 1.7 ms back: they must not come out as a tick after the silence."""
+    speaker = NullSpeaker()
+    speaker.rate = 48_000
+    sink = LiveSink(speaker)
+    sink.write(np.full(1920, 0.5, np.float32))
+    heard = np.zeros(48_000, np.float32)
+    speaker.ring.pop_into(heard)  # all of it, and the ring is dry
+    sink.write(np.zeros(1920, np.float32))
+    got = speaker.ring.pop_into(heard)
+    assert got > 3000
+    assert not heard[:got].any()

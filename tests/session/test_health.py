@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -139,3 +141,16 @@ def test_a_smaller_model_does_not_help_the_codec() -> None:
     notice = slow_notice(stats(54, decode_ms=120, context_frames=3000, context_size=3000))
     assert notice.title == "The codec's decoding is too slow"
     assert notice.hint == "Close other programs."
+
+
+def test_a_model_that_does_not_answer_is_named() -> None:
+    health = Health()
+    stats = Stats(elapsed_s=60.0, step_ms=55.0, lag_ms=130.0)
+    assert health.judge(replace(stats, stalled_ms=400.0)) == ""
+    told = health.judge(replace(stats, stalled_ms=1900.0, backlog_frames=24.0, lag_ms=1920.0))
+    assert told == "the model has not answered for 1.9 s"
+    assert not health.slow
+    assert "catching up" in health.judge(replace(stats, lag_ms=1920.0))
+    # A step that is always long is no stall.
+    slow = replace(stats, step_ms=400.0, stalled_ms=900.0)
+    assert health.judge(slow).startswith("model 400 ms")

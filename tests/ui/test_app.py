@@ -292,16 +292,28 @@ async def test_health_is_text_and_silent_after_a_failure() -> None:
 async def test_a_stall_is_told_in_the_conversation(size: tuple[int, int]) -> None:
     engine = FakeEngine()
     async with talking(engine, size) as (app, pilot):
+        engine.fire(TextPiece(106, 9, "Hel"), Underrun(106, 2000.0))
+        engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(108, 132)))
+        engine.fire(TextPiece(132, 9, "lo"))
+        await pilot.pause(0.2)
+        words = " ".join(app.screen.query_one(Transcript).lines())
+        words = " ".join(words.split())
+        assert "Hello 00:0" in words
+        assert "Moshi was interrupted for 2.0 s (the model was late)" in words
+        assert words.endswith("Skipped 1.9 s of silence to catch up")
+        assert "Skipped 1.9 s" in screen_text(app)
+
+
+async def test_what_is_made_up_for_at_the_very_start_is_no_news() -> None:
+    engine = FakeEngine()
+    async with talking(engine, (80, 24)) as (app, pilot):
         engine.fire(TextPiece(6, 9, "Hel"), Underrun(6, 2000.0))
         engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(8, 32)))
         engine.fire(TextPiece(32, 9, "lo"))
         await pilot.pause(0.2)
-        words = " ".join(app.screen.query_one(Transcript).lines())
-        words = " ".join(words.split())
-        assert "Hello 00:00" in words
-        assert "Moshi was interrupted for 2.0 s (the model was late)" in words
-        assert words.endswith("Skipped 1.9 s of silence to catch up")
-        assert "Skipped 1.9 s" in screen_text(app)
+        assert "Hello" in screen_text(app)  # what was skipped is no pause
+        assert "Skipped" not in screen_text(app)
+        assert "interrupted" not in screen_text(app)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (20, 5), (39, 10), (80, 6), (500, 2)])
