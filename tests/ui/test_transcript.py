@@ -74,25 +74,25 @@ async def test_an_utterance_grows_above_an_event() -> None:
 async def test_an_event_that_changes_is_wrapped_again_from_its_start() -> None:
     engine = FakeEngine()
     async with talking(engine, (60, 24)) as (app, pilot):
-        skipped = Skipped(10, "user", "silence", 800.0)
-        faster = [Skipped(frame, "moshi", "speed", 80.0) for frame in range(10, 20)]
+        skipped = Skipped(110, "user", "silence", 800.0)
+        faster = [Skipped(frame, "moshi", "speed", 80.0) for frame in range(110, 120)]
         engine.fire(skipped, *faster)
         await pilot.pause()
         assert app.screen.query_one(Transcript).lines()[-2:] == [
-            "00:00 ·      Skipped 0.8 s of silence and played Moshi",
+            "00:08 ·      Skipped 0.8 s of silence and played Moshi",
             "             faster (0.8 s gained) to catch up",
         ]
-        engine.fire(Skipped(21, "user", "speech", 240.0), Muted(22, True))
+        engine.fire(Skipped(121, "user", "speech", 240.0), Muted(122, True))
         await pilot.pause()
         lines = app.screen.query_one(Transcript).lines()[-4:]
         assert lines == [
-            "00:00 ·      Skipped 1.0 s (0.2 s of it your speech)",
+            "00:08 ·      Skipped 1.0 s (0.2 s of it your speech)",
             "             and played Moshi faster (0.8 s gained) to",
             "             catch up",
-            "00:01 ·      Muted",
+            "00:09 ·      Muted",
         ]
         assert all(line in screen_text(app) for line in lines)
-        engine.fire(Skipped(23, "user", "speech", 240.0))
+        engine.fire(Skipped(123, "user", "speech", 240.0))
         await pilot.pause()
         assert "Skipped 1.3 s (0.5 s of it" in screen_text(app)
 
@@ -100,7 +100,7 @@ async def test_an_event_that_changes_is_wrapped_again_from_its_start() -> None:
 async def test_what_changes_nothing_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = FakeEngine()
     async with talking(engine) as (_, pilot):
-        engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(10)))
+        engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(100, 110)))
         await pilot.pause(0.2)
         drawn: list[int] = []
         real = Transcript.render_line
@@ -110,10 +110,10 @@ async def test_what_changes_nothing_draws_nothing(monkeypatch: pytest.MonkeyPatc
             return real(self, y)
 
         monkeypatch.setattr(Transcript, "render_line", counted)
-        engine.fire(*(Skipped(frame, "moshi", "speed", 2.0) for frame in range(20)))
+        engine.fire(*(Skipped(frame, "moshi", "speed", 2.0) for frame in range(100, 120)))
         await pilot.pause(0.2)
         assert drawn == []
-        engine.fire(Skipped(20, "moshi", "speed", 200.0))
+        engine.fire(Skipped(120, "moshi", "speed", 200.0))
         await pilot.pause(0.2)
         assert len(drawn) > 0
 
