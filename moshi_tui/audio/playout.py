@@ -54,6 +54,7 @@ class Playout:
         if self._playing and not self.ending:
             self.underruns += 1
             self.gap += samples
+            self._risen = 0  # the device had nothing: what comes now comes out of silence
 
     def fill(self, out: Pcm) -> None:
         """Fill all of `out` [n] float32. Called on the PortAudio thread."""

@@ -112,3 +112,21 @@ def test_the_length_of_the_gaps_is_counted():
     playout.fill(out)
     assert playout.gap == 15
     assert playout.underruns == 1
+
+
+def test_after_standing_still_sound_is_faded_in():
+    ring = Ring(10_000, overwrite=False)
+    playout = Playout(ring, 1000)
+    out = np.zeros(10, np.float32)
+    playout.stood_still(500)
+    assert playout.underruns == 0  # nothing was playing
+    ring.push(np.ones(100, np.float32))
+    playout.fill(out)
+    playout.fill(out)
+    assert out.min() == 1.0
+    playout.stood_still(500)
+    assert (playout.underruns, playout.gap) == (1, 500)
+    playout.fill(out)
+    assert out[0] == 0.0
+    assert np.all(np.diff(out) >= 0)
+    assert out[-1] == 1.0
