@@ -6,6 +6,7 @@ One stall brings dozens of `Skipped`, and a machine that is too slow brings them
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 
 from moshi_tui.frames import FRAME_RATE, FRAME_SECONDS
@@ -73,7 +74,7 @@ def _left_out(verb: str, silence_ms: float, speech_ms: float, whose: str) -> str
     return f"{verb} {duration(silence_ms + speech_ms)} ({duration(speech_ms)} of it {whose})"
 
 
-class Episode:
+class Episode(ABC):
     """What happens again and again within seconds."""
 
     def __init__(self, frame: int) -> None:
@@ -93,9 +94,9 @@ class Episode:
         self.newest = max(self.newest, frame)
 
     @property
+    @abstractmethod
     def words(self) -> str:
         """All of it in a line; empty as long as it is not worth telling."""
-        raise NotImplementedError
 
 
 class CatchUp(Episode):

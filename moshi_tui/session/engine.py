@@ -45,15 +45,8 @@ from moshi_tui.session.events import Event, Failed, Finished, Loading, Notice, R
 from moshi_tui.session.health import Health, slow_notice
 from moshi_tui.session.loading import Parts, load_parts
 from moshi_tui.session.playback import Playback
-from moshi_tui.session.stages import (
-    DecodeStage,
-    EncodeStage,
-    Heard,
-    InferenceStage,
-    Pipe,
-    Said,
-    Shared,
-)
+from moshi_tui.session.shared import Heard, Pipe, Said, Shared
+from moshi_tui.session.stages import DecodeStage, EncodeStage, InferenceStage
 from moshi_tui.session.stats import Skips, Stats
 
 log = logging.getLogger(__name__)

@@ -7,17 +7,9 @@ that they belong to, each stage starts afresh when it meets a new one, and drops
 from __future__ import annotations
 
 import logging
-import queue
-import threading
-import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from statistics import median
-from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from moshi_tui.audio.levels import block_levels
 from moshi_tui.audio.ring import Pcm
@@ -26,10 +18,9 @@ from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from moshi_tui.model import Generator
 from moshi_tui.model.tokenizer import TextStream
 from moshi_tui.session.activity import SpeechDetector
-from moshi_tui.session.backlog import WAIT_SECONDS, WaitingRoom
+from moshi_tui.session.backlog import WaitingRoom
 from moshi_tui.session.endpoints import Frame, FrameSink, FrameSource
 from moshi_tui.session.events import (
-    Event,
     InputEnded,
     Muted,
     SkipKind,
@@ -38,153 +29,13 @@ from moshi_tui.session.events import (
     Underrun,
     WasReset,
 )
-from moshi_tui.session.lag import Load, unread_must_go
+from moshi_tui.session.lag import unread_must_go
 from moshi_tui.session.playback import Placed, Playback
+from moshi_tui.session.shared import BATCH_FRAMES, Heard, Pipe, Said, Shared
 
 log = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
-
-BATCH_FRAMES = 5
-"""Frames that the codec takes in one call when more than one wait: rustymimi then needs about half
-the time for each (FACTS.md). And frames that may wait between the model and its decoder."""
-
-
 _NOTHING = np.zeros(0, np.float32)
-
-KINDS: tuple[SkipKind, ...] = ("silence", "speech", "speed")
-
-
-@dataclass(frozen=True)
-class Heard:
-    """One encoded frame of the user, on its way to the model."""
-
-    epoch: int
-    frame: int
-    codes: npt.NDArray[np.uint32]
-    """[n_user]."""
-    captured_at: float
-
-
-@dataclass(frozen=True)
-class Said:
-    """One frame of Moshi, on its way to the speaker."""
-
-    epoch: int
-    frame: int
-    codes: npt.NDArray[np.uint32] | None
-    """[n_generated]; None while the model's delays fill."""
-    captured_at: float
-
-
-class Pipe(Generic[Item]):
-    """A bounded queue that both sides leave when the session stops. None: the stream is over."""
-
-    def __init__(self, stop: threading.Event, frames: int = BATCH_FRAMES) -> None:
-        self._stop = stop
-        self._queue: queue.Queue[Item | None] = queue.Queue(frames)
-
-    def put(self, item: Item | None) -> None:
-        """Wait for room; gives up when the session stops."""
-        while not self._stop.is_set():
-            try:
-                self._queue.put(item, timeout=WAIT_SECONDS)
-            except queue.Full:
-                continue
-            return
-
-    def get(self, idle: Callable[[], None] = lambda: None) -> Item | None:
-        """The next item; None at the end of the stream, or when the session stops.
-
-        While nothing comes, `idle` is called now and then.
-        """
-        while not self._stop.is_set():
-            try:
-                return self._queue.get(timeout=WAIT_SECONDS)
-            except queue.Empty:
-                idle()
-        return None
-
-    def more(self, most: int) -> list[Item | None]:
-        """What waits already, at most so many items."""
-        items: list[Item | None] = []
-        while len(items) < most:
-            try:
-                items.append(self._queue.get_nowait())
-            except queue.Empty:
-                break
-        return items
-
-
-SETTLED_TIMES = 5
-
-
-class Stopwatch:
-    """The median of the newest times of something, in ms. Written by one thread, read by any."""
-
-    def __init__(self, size: int = 25) -> None:
-        self._times: deque[float] = deque(maxlen=size)
-        self.median_ms: float | None = None
-        """None before the first."""
-        self.settled_s: float | None = None
-        """The same in seconds, once there are enough to go by: the first may be out of the
-        ordinary."""
-
-    def add(self, seconds: float) -> None:
-        """Note one time."""
-        self._times.append(seconds * 1000)
-        self.median_ms = median(self._times)
-        if len(self._times) >= SETTLED_TIMES:
-            self.settled_s = self.median_ms / 1000
-
-
-@dataclass
-class Shared:
-    """What the stages and the engine have in common. Every field has one writer."""
-
-    emit: Callable[[Event], None]
-    clock: Callable[[], float] = time.monotonic
-    stop: threading.Event = field(default_factory=threading.Event)
-    epoch: int = 0
-    """Counts resets. Written by whoever calls `Engine.reset`."""
-    surplus_s: Callable[[], float] = lambda: 0.0
-    """How much sound waits at the speaker without need. Set before the threads start."""
-    step_began: float | None = None
-    """When the model began the step that it is in. Written by the inference thread."""
-    muted: bool = False
-    """Written by whoever calls `Engine.set_muted`."""
-    frames: int = 0
-    """Frames stepped. Written by the inference thread, as are frame, context_used, memory and
-    started_at."""
-    frame: int = 0
-    """Number of the newest of them."""
-    context_used: int = 0
-    memory: int = 0
-    started_at: float | None = None
-    encode: Stopwatch = field(default_factory=Stopwatch)
-    step: Stopwatch = field(default_factory=Stopwatch)
-    decode: Stopwatch = field(default_factory=Stopwatch)
-    turn: Stopwatch = field(default_factory=Stopwatch)
-    """The step, and what the model then had to wait because its decoder was behind."""
-    lag: Stopwatch = field(default_factory=lambda: Stopwatch(5))
-    user_skips: dict[SkipKind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
-    """Milliseconds, by kind. Written by the encode thread."""
-    moshi_skips: dict[SkipKind, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
-    """The same, by the decode thread."""
-
-    @property
-    def pace_s(self) -> float | None:
-        """What the model takes for a frame, with the time that its decoder keeps it waiting, as
-        median of the last ones, in seconds; None while too few are known."""
-        return self.turn.settled_s
-
-    def load(self, unread: int) -> Load:
-        """How we keep up, if so many frames have not been added to the backlog yet."""
-        pace_s, began = self.pace_s, self.step_began
-        left_s = 0.0
-        if began is not None and pace_s is not None:
-            left_s = max(0.0, began + pace_s - self.clock())
-        return Load(pace_s, left_s, unread, self.surplus_s())
 
 
 class EncodeStage:
