@@ -59,9 +59,36 @@ class AudioOptions:
 
 
 @dataclass(frozen=True)
+class RecordingOptions:
+    """Writing the talk to disk."""
+
+    record: bool = False
+    """Begin to record with the first frame."""
+    record_folder: Path | None = None
+    """The folder in which each recording gets a folder of its own; None: the current one."""
+
+
+THEMES = ("dark", "light", "contrast")
+
+
+@dataclass(frozen=True)
+class ScreenOptions:
+    """How the screen looks."""
+
+    theme: str = "dark"
+    """One of `THEMES`."""
+    ascii: bool = False
+    """Draw with ASCII characters only."""
+    compact: bool = False
+    """Begin with the compact view."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of it."""
 
     checkpoint: CheckpointOptions = field(default_factory=CheckpointOptions)
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     audio: AudioOptions = field(default_factory=AudioOptions)
+    recording: RecordingOptions = field(default_factory=RecordingOptions)
+    screen: ScreenOptions = field(default_factory=ScreenOptions)

@@ -6,7 +6,10 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from moshi_tui.session.events import Event, Loading, Ready, SessionInfo
+from moshi_tui.audio.devices import Device
+from moshi_tui.audio.levels import Level
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.session.events import Event, Loading, Ready, SessionInfo, Side
 from moshi_tui.session.stats import Stats
 from moshi_tui.ui.engine_port import Listener
 
@@ -56,6 +59,19 @@ class FakeEngine:
     def reset(self) -> None:
         self.calls.append(("reset",))
 
+    def set_volume(self, db: float) -> None:
+        self.calls.append(("set_volume", db))
+        self.update(volume_db=db)
+
+    def use_device(self, side: Side, device: Device) -> None:
+        self.calls.append(("use_device", side, device.name))
+
+    def start_recording(self) -> None:
+        self.calls.append(("start_recording",))
+
+    def stop_recording(self) -> None:
+        self.calls.append(("stop_recording",))
+
     def update(self, **numbers: Any) -> None:
         """Swap in a changed snapshot."""
         self.stats = replace(self.stats, **numbers)
@@ -78,3 +94,51 @@ class FakeEngine:
         for stage in Loading.STAGES:
             self.fire(Loading(stage, f"{stage} detail", 0.5))
         self.fire(Ready(INFO))
+
+
+MICROPHONES = [
+    Device(0, "Built-in Microphone", "Core Audio", 48_000, 1, 0, True, False),
+    Device(2, "Scarlett 2i2 USB", "Core Audio", 44_100, 2, 2, False, False),
+]
+SPEAKERS = [
+    MICROPHONES[1],
+    Device(3, "Headphones", "Core Audio", 48_000, 0, 2, False, True),
+]
+
+
+class FakeProbe:
+    """A `Probe` of a constant level."""
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        self.failed: str | None = None
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeDesk:
+    """A `DeskLike` with the devices above; `error` makes probe and tone fail."""
+
+    def __init__(self) -> None:
+        self.found = [MICROPHONES[0], MICROPHONES[1], SPEAKERS[1]]
+        self.calls: list[tuple[Any, ...]] = []
+        self.probes: list[FakeProbe] = []
+        self.error: MoshiTuiError | None = None
+
+    def devices(self) -> list[Device]:
+        self.calls.append(("devices",))
+        return list(self.found)
+
+    def probe(self, device: Device) -> FakeProbe:
+        self.calls.append(("probe", device.name))
+        if self.error is not None:
+            raise self.error
+        self.probes.append(FakeProbe(Level(-30.0, -20.0)))
+        return self.probes[-1]
+
+    def play_tone(self, device: Device) -> None:
+        self.calls.append(("play_tone", device.name))
+        if self.error is not None:
+            raise self.error

@@ -7,7 +7,8 @@ and thread-safe (the screen posts a message, `--headless` puts it on a queue).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
@@ -34,6 +35,29 @@ class SessionInfo:
 
 
 @dataclass(frozen=True)
+class FileProgress:
+    """One file of a download."""
+
+    name: str
+    done: int
+    """Bytes that have arrived."""
+    total: int | None
+    """Its size in bytes; None where the hub does not say."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """A download in numbers."""
+
+    files: tuple[FileProgress, ...]
+    """All that this download brings, in its order; those that were there already are not in it."""
+    bytes_per_s: float | None
+    """Of the last seconds; None until it is known."""
+    seconds_left: float | None
+    """None while speed or sizes are unknown."""
+
+
+@dataclass(frozen=True)
 class Loading:
     """One stage of loading has begun or gone on. Stages come in the order of `STAGES`."""
 
@@ -45,6 +69,8 @@ class Loading:
     """In words: a file's name, "step 2 of 3"."""
     fraction: float | None = None
     """0 to 1 of this stage, None while unknown."""
+    download: Download | None = None
+    """In the stage "files", while something is being downloaded."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +128,68 @@ class Muted:
     muted: bool
 
 
+Side = Literal["input", "output"]
+"""The microphone's side and the speaker's."""
+
+
+@dataclass(frozen=True)
+class UserTurn:
+    """The user speaks, or has just spoken. One event every few blocks while the turn goes on, each
+    with all of the turn so far, and a last one when it is over (after a second of silence)."""
+
+    frame: int
+    """The frame in which the turn began; the same in all events of one turn."""
+    frames: int
+    """How long it lasts by now."""
+    levels: tuple[float, ...]
+    """Loudness in dBFS (RMS), one for each `BLOCK_FRAMES` frames of it, oldest first."""
+    over: bool
+
+    BLOCK_FRAMES: ClassVar[int] = 3
+
+
+@dataclass(frozen=True)
+class DeviceChanged:
+    """From here on sound comes from, or goes to, another device. Also tells that a device that was
+    gone has been replaced."""
+
+    frame: int
+    side: Side
+    name: str
+
+
+@dataclass(frozen=True)
+class DeviceLost:
+    """A device has stopped by itself. The talk goes on without it: the model hears silence, or
+    nobody hears the model, until another one is chosen."""
+
+    frame: int
+    side: Side
+    name: str
+    why: str
+    """One sentence."""
+
+
+@dataclass(frozen=True)
+class RecordingStarted:
+    """The talk is being written to this folder."""
+
+    frame: int
+    folder: Path
+
+
+@dataclass(frozen=True)
+class RecordingStopped:
+    """The recording is complete, or has ended because it could not be written."""
+
+    frame: int
+    folder: Path
+    seconds: float
+    """Its length."""
+    error: MoshiTuiError | None = None
+    """Why it ended by itself (the disk is full); what was written stays valid."""
+
+
 @dataclass(frozen=True)
 class WasReset:
     """Model, codecs and queues have forgotten the talk so far."""
@@ -146,6 +234,11 @@ Event = (
     | TextPiece
     | Skipped
     | Underrun
+    | UserTurn
+    | DeviceChanged
+    | DeviceLost
+    | RecordingStarted
+    | RecordingStopped
     | Muted
     | WasReset
     | InputEnded

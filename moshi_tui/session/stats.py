@@ -87,3 +87,20 @@ class Stats:
     user: Level = SILENCE
     moshi: Level = SILENCE
     muted: bool = False
+    volume_db: float = 0.0
+    """What is added to Moshi's loudness before it is played."""
+    microphone: str = ""
+    """Name of the device, or of the file in its place; empty before the sound is opened."""
+    speaker: str = ""
+    microphone_lost: str = ""
+    """Why the microphone is gone, in one sentence; empty while it works."""
+    speaker_lost: str = ""
+    recording_s: float | None = None
+    """Seconds recorded so far; None while nothing is being recorded."""
+    recording_error: str = ""
+    """Why the last recording ended by itself; empty once another one is begun."""
+    silent_s: float = 0.0
+    """For how long the microphone has delivered nothing but digital silence."""
+    echo_db: float | None = None
+    """How loud the microphone hears Moshi, relative to what is played; None while nothing of the
+    kind is heard (headphones), or nothing is known."""

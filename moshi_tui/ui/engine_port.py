@@ -1,15 +1,18 @@
-"""All that the screen knows of the engine.
+"""All that the screen knows of the engine and of the sound devices.
 
-`session.engine.Engine` matches it, and so does the fake of the tests.
+`session.engine.Engine` and `session.desk.Desk` match it, and so do the fakes of the tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from moshi_tui.session.events import Event
-from moshi_tui.session.stats import Stats
+if TYPE_CHECKING:  # NumPy comes along with these: too slow for the first picture
+    from moshi_tui.audio.devices import Device
+    from moshi_tui.audio.levels import Level
+    from moshi_tui.session.events import Event, Side
+    from moshi_tui.session.stats import Stats
 
 
 class EngineLike(Protocol):
@@ -31,7 +34,50 @@ class EngineLike(Protocol):
     def reset(self) -> None:
         """Let model, codecs and queues forget. Answered by a `WasReset` event."""
 
+    def set_volume(self, db: float) -> None:
+        """Play Moshi so much louder or softer, -40 to +12 dB (limited to that). In `Stats`."""
 
-Listener = Callable[[Event], None]
+    def use_device(self, side: Side, device: Device) -> None:
+        """Take another microphone or speaker, while the talk goes on. Returns at once; answered by
+        `DeviceChanged`, or by a `Notice` if it can't be opened: then the old one stays."""
+
+    def start_recording(self) -> None:
+        """Write the talk to a new folder from now on. Returns at once; answered by
+        `RecordingStarted`, or `RecordingStopped` with an error. Nothing if one is under way."""
+
+    def stop_recording(self) -> None:
+        """Complete the recording. Returns at once; answered by `RecordingStopped`. Nothing if there
+        is none."""
+
+
+class Probe(Protocol):
+    """An input that is listened to for its level only."""
+
+    @property
+    def level(self) -> Level:
+        """Loudness of its last moment (any thread)."""
+
+    @property
+    def failed(self) -> str | None:
+        """One sentence once it has stopped by itself."""
+
+    def close(self) -> None:
+        """Let go of the device, within 0.5 s. May be called twice, on any thread."""
+
+
+class DeskLike(Protocol):
+    """The sound devices themselves. Every method takes its time: not for the app's thread."""
+
+    def devices(self) -> Sequence[Device]:
+        """All that are plugged in now, looked for anew. Raises MoshiTuiError."""
+
+    def probe(self, device: Device) -> Probe:
+        """Open an input to see how loud it is. Raises MoshiTuiError."""
+
+    def play_tone(self, device: Device) -> None:
+        """Play a short test tone on an output; returns when it is over. Raises MoshiTuiError."""
+
+
+Listener = Callable[["Event"], None]
 EngineFactory = Callable[[Listener], EngineLike]
 """Makes an engine, not started yet, that will call the listener on its threads."""
