@@ -1,47 +1,210 @@
 """What a person can choose, as one tree of frozen dataclasses.
 
-The command line fills it (`cli.py`); everything below takes the part that it needs.
+Each field carries an `About`: its flags, bounds and help. The command line with its help texts, the
+environment variables, the keys of `config.toml` and their checks are all made from this tree; the
+package `settings` fills it, and everything below takes the part that it needs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
+
+LARGEST_COUNT = 0xFFFFFFFF
+THEMES = ("dark", "light", "contrast")
+
+
+@dataclass(frozen=True)
+class About:
+    """What a person needs to know about a field, and what it takes."""
+
+    help: str
+    """A line of 52 characters at most, without its full stop."""
+    flags: tuple[str, ...] | None = None
+    """None: two dashes and the field's name. Empty: it has no flag of its own."""
+    metavar: str | None = None
+    """How the help calls the value; None: the choices."""
+    choices: tuple[Any, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    unset: str = ""
+    """The word that stands for None, so that a flag can undo what the file says."""
+    example: Any = None
+    """Shown in a new file where the default is None."""
+    or_number: bool = False
+    """A text that may be written as a number in the file."""
+    in_file: bool = True
+    """False: it is for one talk, and a file that says it would surprise."""
+    value_to: str = ""
+    """A switch whose flag takes a value as well: the field that gets it."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One field of the tree, with its name everywhere."""
+
+    section: str
+    name: str
+    kind: str
+    """"str", "int", "float", "bool", "Path" or "dict[str, str]": the field's type without None."""
+    default: Any
+    about: About
+
+    @property
+    def key(self) -> str:
+        """E.g. "checkpoint.quant": unique in the tree."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """E.g. ("-q", "--quant"); the long one is last."""
+        if self.about.flags is not None:
+            return self.about.flags
+        return ("--" + self.name.replace("_", "-"),)
+
+    @property
+    def variable(self) -> str:
+        """The environment variable: the long flag in capitals, or the name if it has no flag."""
+        name = self.flags[-1].removeprefix("--") if self.flags else self.name
+        return "MOSHI_TUI_" + name.replace("-", "_").upper()
+
+
+def _about(help: str, **more: Any) -> dict[str, About]:
+    return {"about": About(help, **more)}
 
 
 @dataclass(frozen=True)
 class CheckpointOptions:
     """Which files to run; `checkpoint.resolve` turns it into paths."""
 
-    quant: int | None = None
+    quant: int | None = field(
+        default=None,
+        metadata=_about(
+            "bits a weight: 4, 8 or bf16 (the default)",
+            flags=("-q", "--quant"),
+            metavar="BITS",
+            choices=(4, 8),
+            unset="bf16",
+            example=4,
+        ),
+    )
     """4 or 8: Kyutai's quantised repo, or quantise an unquantised file while loading."""
-    voice: str = "moshiko"
-    """"moshiko" (male) or "moshika" (female): chooses Kyutai's repo."""
-    hf_repo: str | None = None
-    """A repo on the Hugging Face hub, instead of Kyutai's."""
-    revision: str | None = None
-    """Branch, tag or commit of the repo."""
-    model_dir: Path | None = None
-    """A folder with the files of such a repo."""
-    moshi_weight: Path | None = None
-    mimi_weight: Path | None = None
-    tokenizer: Path | None = None
-    lm_config: Path | None = None
-    demo: bool = False
-    """The small built-in checkpoint: no download."""
+    voice: str = field(
+        default="moshiko",
+        metadata=_about(
+            "moshiko (male, the default) or moshika (female)",
+            metavar="NAME",
+            choices=("moshiko", "moshika"),
+        ),
+    )
+    """Chooses Kyutai's repo."""
+    hf_repo: str | None = field(
+        default=None,
+        metadata=_about(
+            "another repo on the Hugging Face hub",
+            metavar="OWNER/NAME",
+            example="kyutai/moshika-mlx-q4",
+        ),
+    )
+    """Instead of Kyutai's."""
+    revision: str | None = field(
+        default=None, metadata=_about("its branch, tag or commit", metavar="REV", example="main")
+    )
+    model_dir: Path | None = field(
+        default=None,
+        metadata=_about(
+            "a folder with the files of such a repo", metavar="DIR", example="~/models/moshi"
+        ),
+    )
+    moshi_weight: Path | None = field(
+        default=None,
+        metadata=_about(
+            "the model's safetensors file",
+            metavar="FILE",
+            example="~/models/moshi/model.q4.safetensors",
+        ),
+    )
+    mimi_weight: Path | None = field(
+        default=None,
+        metadata=_about(
+            "the codec's safetensors file",
+            metavar="FILE",
+            example="~/models/moshi/mimi.safetensors",
+        ),
+    )
+    tokenizer: Path | None = field(
+        default=None,
+        metadata=_about(
+            "the sentencepiece model", metavar="FILE", example="~/models/moshi/tokenizer.model"
+        ),
+    )
+    lm_config: Path | None = field(
+        default=None,
+        metadata=_about(
+            "the model's config.json", metavar="FILE", example="~/models/moshi/config.json"
+        ),
+    )
+    demo: bool = field(
+        default=False,
+        metadata=_about("a tiny built-in model that babbles: no download", in_file=False),
+    )
+    """The small built-in checkpoint."""
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
     """How tokens are drawn. A temperature of 0 is greedy. None: the checkpoint's or the default."""
 
-    text_temperature: float | None = None
-    text_top_k: int | None = None
-    audio_temperature: float | None = None
-    audio_top_k: int | None = None
-    seed: int | None = None
+    seed: int | None = field(
+        default=None,
+        metadata=_about(
+            "the same talk again (default: a fresh one)",
+            metavar="N",
+            low=0,
+            high=LARGEST_COUNT,
+            unset="fresh",
+            example=1,
+        ),
+    )
     """None: a fresh one each session."""
-    conditions: dict[str, str] = field(default_factory=dict)
+    text_temperature: float | None = field(
+        default=None,
+        metadata=_about("0 for the likeliest word (default 0.7)", metavar="T", low=0, example=0.7),
+    )
+    text_top_k: int | None = field(
+        default=None,
+        metadata=_about(
+            "draw from so many; 0 for all (default 25)",
+            metavar="K",
+            low=0,
+            high=LARGEST_COUNT,
+            example=25,
+        ),
+    )
+    audio_temperature: float | None = field(
+        default=None,
+        metadata=_about("the same for sound (default 0.8)", metavar="T", low=0, example=0.8),
+    )
+    audio_top_k: int | None = field(
+        default=None,
+        metadata=_about(
+            "the same for sound (default 250)",
+            metavar="K",
+            low=0,
+            high=LARGEST_COUNT,
+            example=250,
+        ),
+    )
+    conditions: dict[str, str] = field(
+        default_factory=dict,
+        metadata=_about(
+            "of a model that has some; may be repeated",
+            flags=("--condition",),
+            metavar="NAME=VALUE",
+            example={"description": "very_good"},
+        ),
+    )
     """Values of the checkpoint's look-up-table conditioners, by name."""
 
 
@@ -49,46 +212,138 @@ class SamplingOptions:
 class AudioOptions:
     """Where sound comes from and goes to in a live talk."""
 
-    input_device: str | None = None
-    """PortAudio index or a part of the device's name; None: the system's default."""
-    output_device: str | None = None
-    input_file: Path | None = None
-    """Listen to this file, in real time, instead of a microphone."""
-    output_file: Path | None = None
-    """Write what is played to this WAV file instead of to a speaker."""
+    input_device: str | None = field(
+        default=None,
+        metadata=_about(
+            "microphone: its number or part of its name",
+            metavar="NAME",
+            unset="default",
+            example="USB",
+            or_number=True,
+        ),
+    )
+    """None: the system's default."""
+    output_device: str | None = field(
+        default=None,
+        metadata=_about(
+            "speaker, likewise",
+            metavar="NAME",
+            unset="default",
+            example="Headphones",
+            or_number=True,
+        ),
+    )
+    input_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            "hear this sound file instead of a microphone",
+            flags=("--input",),
+            metavar="FILE",
+            in_file=False,
+        ),
+    )
+    """In real time."""
+    output_file: Path | None = field(
+        default=None,
+        metadata=_about(
+            "speak into this WAV file", flags=("--output",), metavar="FILE", in_file=False
+        ),
+    )
+    """What is played goes there instead of to a speaker."""
+    volume_db: float = field(
+        default=0.0,
+        metadata=_about(
+            "how loud Moshi is, -40 to 12 (default 0)",
+            flags=("--volume",),
+            metavar="DB",
+            low=-40,
+            high=12,
+        ),
+    )
+    """Decibels over what the model made."""
 
 
 @dataclass(frozen=True)
 class RecordingOptions:
     """Writing the talk to disk."""
 
-    record: bool = False
+    record: bool = field(
+        default=False,
+        metadata=_about(
+            "record from the start; into DIR instead of here",
+            metavar="DIR",
+            value_to="record_folder",
+        ),
+    )
     """Begin to record with the first frame."""
-    record_folder: Path | None = None
+    record_folder: Path | None = field(
+        default=None,
+        metadata=_about("where each recording gets its folder", flags=(), example="~/moshi"),
+    )
     """The folder in which each recording gets a folder of its own; None: the current one."""
-
-
-THEMES = ("dark", "light", "contrast")
 
 
 @dataclass(frozen=True)
 class ScreenOptions:
     """How the screen looks."""
 
-    theme: str = "dark"
+    theme: str = field(
+        default="dark",
+        metadata=_about(
+            "dark (default), light or contrast; remembered", metavar="NAME", choices=THEMES
+        ),
+    )
     """One of `THEMES`."""
-    ascii: bool = False
-    """Draw with ASCII characters only."""
-    compact: bool = False
-    """Begin with the compact view."""
+    ascii: bool = field(default=False, metadata=_about("draw with ASCII characters only"))
+    compact: bool = field(default=False, metadata=_about("begin with the compact view"))
 
 
 @dataclass(frozen=True)
 class Settings:
     """All of it."""
 
-    checkpoint: CheckpointOptions = field(default_factory=CheckpointOptions)
-    sampling: SamplingOptions = field(default_factory=SamplingOptions)
-    audio: AudioOptions = field(default_factory=AudioOptions)
-    recording: RecordingOptions = field(default_factory=RecordingOptions)
-    screen: ScreenOptions = field(default_factory=ScreenOptions)
+    checkpoint: CheckpointOptions = field(
+        default_factory=CheckpointOptions, metadata={"title": "checkpoint"}
+    )
+    sampling: SamplingOptions = field(
+        default_factory=SamplingOptions, metadata={"title": "sampling"}
+    )
+    audio: AudioOptions = field(default_factory=AudioOptions, metadata={"title": "live sound"})
+    recording: RecordingOptions = field(
+        default_factory=RecordingOptions, metadata={"title": "recording"}
+    )
+    screen: ScreenOptions = field(default_factory=ScreenOptions, metadata={"title": "screen"})
+
+
+SECTIONS: dict[str, str] = {each.name: each.metadata["title"] for each in fields(Settings)}
+"""Headings of the help, by the names that the file uses; in order."""
+
+_KINDS: dict[str, type[Any]] = {name: type(getattr(Settings(), name)) for name in SECTIONS}
+
+OPTIONS: tuple[Option, ...] = tuple(
+    Option(
+        section,
+        each.name,
+        str(each.type).removesuffix(" | None"),
+        getattr(kind(), each.name),
+        each.metadata["about"],
+    )
+    for section, kind in _KINDS.items()
+    for each in fields(kind)
+)
+"""Every field, in order."""
+
+
+def build(values: dict[str, Any]) -> Settings:
+    """The tree with `values` (by `Option.key`) and everything else at its default."""
+    parts: dict[str, Any] = {
+        section: kind(
+            **{
+                option.name: values[option.key]
+                for option in OPTIONS
+                if option.section == section and option.key in values
+            }
+        )
+        for section, kind in _KINDS.items()
+    }
+    return Settings(**parts)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
 
 APP = "moshi-tui"
+
+CONFIG_VARIABLE = "MOSHI_TUI_CONFIG"
+"""The environment variable that names another settings file; `--config` sets it."""
 
 
 def cache_dir() -> Path:
@@ -17,3 +21,24 @@ def cache_dir() -> Path:
 def log_file() -> Path:
     """The log of the newest run (its folder is not created here)."""
     return Path(platformdirs.user_log_dir(APP, appauthor=False)) / "moshi-tui.log"
+
+
+def config_file() -> Path:
+    """The settings, absolute (neither file nor folder is created here)."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named).expanduser().absolute()
+    return default_config_file()
+
+
+def default_config_file() -> Path:
+    """The settings of whoever names no other file."""
+    return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "config.toml"
+
+
+def shown(path: Path) -> str:
+    """`path` as a person writes it: the home folder is ~."""
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):  # elsewhere, or there is no home
+        return str(path)

@@ -11,11 +11,13 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):
-    """No test sees or changes the caches, logs or tokens of whoever runs it."""
+    """No test sees or changes the settings, caches, logs or tokens of whoever runs it."""
     home = _shared_home(tmp_path_factory)
     monkeypatch.setenv("HOME", str(home))
     for name in ("CACHE", "CONFIG", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    for name in [name for name in os.environ if name.startswith("MOSHI_TUI_")]:
+        monkeypatch.delenv(name)
 
 
 def _shared_home(tmp_path_factory) -> Path:

@@ -6,17 +6,22 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from moshi_tui import __version__, cli, headless
-from moshi_tui.config import SamplingOptions
+from moshi_tui import __version__, cli, headless, paths
+from moshi_tui.arguments import flags, parse
+from moshi_tui.config import OPTIONS, SamplingOptions, Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.events import Skipped, TextPiece, Underrun
 from moshi_tui.session.stats import Skips, Stats
+from moshi_tui.settings.layers import merge
+from moshi_tui.settings.load import load
+from moshi_tui.ui.keys import as_text
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,7 +49,8 @@ def test_help_and_version_import_nothing_heavy(option):
         "from moshi_tui.cli import main\n"
         f"try: main([{option!r}])\n"
         "except SystemExit as end: assert not end.code\n"
-        "heavy = {'numpy', 'mlx', 'textual', 'rich', 'sounddevice', 'huggingface_hub'}\n"
+        "heavy = {'numpy', 'mlx', 'textual', 'rich', 'sounddevice', 'huggingface_hub',\n"
+        "    'tomlkit', 'tomllib', 'difflib'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
     env = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -54,7 +60,7 @@ def test_help_and_version_import_nothing_heavy(option):
 
 
 def settings(*options):
-    return cli._settings(cli._parser().parse_args([str(option) for option in options]))
+    return load(flags(parse([str(option) for option in options]))).settings
 
 
 def test_options_reach_the_settings():
@@ -101,10 +107,122 @@ def test_a_mistyped_option_gets_the_nearest(capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["doktor"], "no command doktor (did you mean doctor?)"),
+        (["config", "sho"], "no command sho (did you mean show?)"),
+        (["zzz"], "no command zzz; there are run, doctor, config, keys, bench"),
+        (["--no-asci"], "did you mean --no-ascii?"),
+        (["--volume", "20"], "--volume: 20: expected a number from -40 to 12"),
+        (["--theme", "pink"], "expected dark, light or contrast"),
+        (["--no-demo"], "no option --no-demo"),
+    ],
+)
+def test_a_mistyped_word_is_told_what_there_is(words, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    assert end.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["doctor"], ["config"], ["keys"], ["bench"]])
+def test_help_fits_80_columns(words, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        cli.main([*words, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    if not words:
+        for option in OPTIONS:
+            assert not option.flags or any(option.flags[-1][2:] in line for line in lines)
+        assert "  --[no-]record [DIR]     record from the start; into DIR instead of here" in lines
+        assert any(line.endswith("config.toml") for line in lines)
+        assert any(line.endswith(".log") for line in lines)
+        assert not any(line.startswith("   ") for line in lines)
+
+
+def test_keys_prints_the_table_of_keys(capsys):
+    assert cli.main(["keys"]) == 0
+    assert capsys.readouterr().out == as_text()
+
+
+def test_doctor_gets_the_settings_and_what_to_do(monkeypatch):
+    command = types.ModuleType("moshi_tui.doctor.command")
+    calls = []
+    command.run = lambda settings, **more: calls.append((settings, more)) or 1
+    monkeypatch.setitem(sys.modules, "moshi_tui.doctor", types.ModuleType("moshi_tui.doctor"))
+    monkeypatch.setitem(sys.modules, "moshi_tui.doctor.command", command)
+    assert cli.main(["doctor"]) == 1
+    assert cli.main(["doctor", "--json", "--no-bench", "-q", "4", "--input-device", "USB"]) == 1
+    assert calls[0] == (Settings(), {"as_json": False, "bench": True})
+    assert calls[1][0] == settings("-q", "4", "--input-device", "USB")
+    assert calls[1][1] == {"as_json": True, "bench": False}
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    """Starts the program in a terminal, with a screen that ends at once."""
+
+    def run_app(*everything, **more):
+        return types.SimpleNamespace(failure=None, status=0)
+
+    def start(*options):
+        # Not before the test runs: until then pytest puts its own stdin back.
+        monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+        return cli.main(options)
+
+    monkeypatch.setattr("moshi_tui.ui.app.run_app", run_app)
+    monkeypatch.setattr("moshi_tui.session.ends.check_ends", lambda settings: None)
+    return start
+
+
+def test_a_theme_that_is_asked_for_is_remembered(screen, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "config.toml"
+    path.write_text("# mine\n")
+    monkeypatch.setenv(paths.CONFIG_VARIABLE, str(path))
+    monkeypatch.setenv("MOSHI_TUI_THEME", "contrast")
+    assert screen("--demo") == 0
+    assert path.read_text() == "# mine\n"
+    assert screen("--demo", "--theme", "light") == 0
+    monkeypatch.delenv("MOSHI_TUI_THEME")
+    assert settings().screen.theme == "light"
+    assert path.read_text().startswith("# mine\n")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_theme_that_cannot_be_remembered_is_one_line(screen, monkeypatch, capsys):
+    monkeypatch.setenv(paths.CONFIG_VARIABLE, os.devnull)
+    assert screen("--demo", "--theme", "light") == 0
+    error = capsys.readouterr().err
+    assert error == "moshi-tui: theme not remembered: /dev/null: not a plain file\n"
+
+
+def test_run_ignores_what_the_file_says_about_live_sound(speech, tmp_path, monkeypatch):
+    path = tmp_path / "config.toml"
+    path.write_text('[audio]\ninput_device = "none such"\n[recording]\nrecord = true\n')
+    monkeypatch.setenv("MOSHI_TUI_INPUT", "nothing.wav")
+    monkeypatch.setenv("MOSHI_TUI_OUTPUT", "no/such/folder/out.wav")
+    seen = []
+    monkeypatch.setattr("moshi_tui.headless.answer_file", lambda *all: seen.append(all) or 0)
+    assert cli.main(["run", str(speech), "--config", str(path), "--demo"]) == 0
+    assert seen == [(settings_of("--demo"), speech, None, None)]
+    assert not list(tmp_path.glob("*.wav"))
+
+
+def settings_of(*options):
+    """What the options alone say."""
+    return merge(flags(parse(options))).settings
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--output", "x.wav", "run", "in.wav"], "--output before `run`"),
         (["--headless", "run", "in.wav"], "--headless before `run`"),
+        (["--volume", "-3", "run", "in.wav"], "--volume before `run`"),
+        (["--record=x", "run", "in.wav"], "--record before `run`"),
+        (["--headless", "doctor"], "Write: moshi-tui doctor"),
         (["--seconds", "3"], "--headless"),
         (["--headless", "--input", "nothing.wav"], "nothing.wav"),
         (["--headless", "--output", "x.mp3"], "x.mp3"),
@@ -268,14 +386,13 @@ def test_a_step_that_goes_on_does_not_hold_up_the_end(monkeypatch, fails):
     over = threading.Event()
     ends = []
 
-    def command(args, settings):
+    def command(args):
         threading.Thread(target=over.wait, name="inference", daemon=True).start()
         if fails:
             raise MoshiTuiError("Broken", "while a step was under way")
         return 0
 
     monkeypatch.setattr(cli, "_command", lambda args: command)
-    monkeypatch.setattr(cli, "_start_log", lambda verbose: None)
     monkeypatch.setattr(os, "_exit", ends.append)
     cli.main(["--demo"])
     over.set()
