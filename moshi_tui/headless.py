@@ -16,15 +16,18 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from moshi_tui.clean import Cleaner
+from moshi_tui.clean import Cleaner, clean
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.session.catchup import CatchUp, Interruption, duration
+from moshi_tui.session.downloading import download_words
 from moshi_tui.session.endpoints import FileSink, FileSource
 from moshi_tui.session.ends import check_ends, live_ends
 from moshi_tui.session.engine import Engine
 from moshi_tui.session.events import (
+    DeviceChanged,
+    DeviceLost,
     Event,
     Failed,
     Finished,
@@ -32,6 +35,8 @@ from moshi_tui.session.events import (
     Loading,
     Notice,
     Ready,
+    RecordingStarted,
+    RecordingStopped,
     Skipped,
     TextPiece,
     Underrun,
@@ -45,6 +50,7 @@ AFTER_INPUT_SECONDS = 3.0
 """How long Moshi may go on after the file that stands for the microphone is over."""
 LOADING_LINE_SECONDS = 5.0
 """From one line about a download to the next: stderr may be a log."""
+_SIDES = {"input": "microphone", "output": "speaker"}
 CATCH_UP_LINE_SECONDS = 5.0
 """What was skipped is collected for so long, then told in one line."""
 
@@ -106,9 +112,17 @@ def _follow(
                 _say(f"hearing {event.info.microphone}, speaking to {event.info.speaker}")
             case Notice():
                 _say(f"{event.title}: {event.message} {event.hint}")
+            case DeviceLost(side=side):
+                _say(f"{_SIDES[side]} {clean(event.name)} is gone: {event.why} The talk goes on.")
+            case DeviceChanged(side=side):
+                _say(f"{_SIDES[side]} is now {clean(event.name)}")
+            case RecordingStarted():
+                _say(f"recording to {event.folder}")
+            case RecordingStopped(error=MoshiTuiError() as error):
+                _say(f"{error.title}: {error.message} {error.hint}")
             case Loading(stage="files") if time.monotonic() >= next_line:
                 next_line = time.monotonic() + LOADING_LINE_SECONDS
-                _say(event.detail)
+                _say(_loading_words(event))
             case Failed():
                 raise event.error
 
@@ -183,7 +197,7 @@ def _show_progress(
                 continue
             match event:
                 case Loading():
-                    bar.update(task, description=f"{event.stage}: {event.detail}")
+                    bar.update(task, description=f"{event.stage}: {_loading_words(event)}")
                 case Ready():
                     bar.update(task, description=frames.name, total=frames.seconds)
                 case TextPiece():
@@ -282,6 +296,12 @@ def _signals() -> Iterator[threading.Event]:
 
 def _say(text: str) -> None:
     print(f"moshi-tui: {text}", file=sys.stderr, flush=True)
+
+
+def _loading_words(event: Loading) -> str:
+    if event.download is None:
+        return event.detail
+    return f"{event.detail}: {download_words(event.download)}"
 
 
 def _times(stats: Stats) -> str:

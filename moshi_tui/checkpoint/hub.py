@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from moshi_tui.checkpoint.hub_errors import SPACE_HINT, Explained, quiet_library
-from moshi_tui.checkpoint.transfer import Transfer
+from moshi_tui.checkpoint.transfer import FileShare, Transfer
 from moshi_tui.errors import MoshiTuiError
 
 T = TypeVar("T")
@@ -39,11 +39,14 @@ class Progress:
     """How far a download is. All in bytes; a total is None while a size is unknown."""
 
     file: str
+    """The one that is being fetched."""
     done: int
     total: int | None
     overall_done: int
     """Over all files of this download; files that were there already don't count."""
     overall_total: int | None
+    files: tuple[FileShare, ...] = ()
+    """All of this download, in the order in which they are fetched."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the person's wish
@@ -140,17 +143,27 @@ class Hub:
         with self._explained(repo, revision):
             return self._abroad(partial(self._list, repo, revision))
 
-    def fetch(self, files: Sequence[RepoFile], *, report: bool = True) -> list[Path]:
+    def fetch(self, files: Sequence[RepoFile]) -> list[Path]:
         """Bring files into the cache, those that are not there yet, and return their paths.
 
         Args:
             files: what to bring; the repos need not be the same.
-            report: whether to call `progress`.
 
         Raises:
             NoNetworkError: the hub can't be reached, or not any more.
             MoshiTuiError: no access, not enough disk space, a damaged download and the like.
             Cancelled: the person quit; the rest is fetched the next time.
+        """
+        return self._bring(files, report=True)
+
+    def fetch_config(self, file: RepoFile) -> Path:
+        """As `fetch`, for the one small file that says which others there are: no `progress`."""
+        return self._bring([file], report=False)[0]
+
+    def look_up(self, files: Sequence[RepoFile]) -> dict[RepoFile, Transfer]:
+        """Ask the hub about those of `files` that have no name in the cache yet, one HEAD each.
+
+        The bytes themselves may be there all the same, as `Transfer.blob`. Raises as `fetch`.
         """
         quiet_library()
         transfers: dict[RepoFile, Transfer] = {}
@@ -158,6 +171,10 @@ class Hub:
             if not self._path(file).is_file():
                 with self._explained(file.repo, file.commit, file.name):
                     transfers[file] = self._abroad(partial(self._look_up, file))
+        return transfers
+
+    def _bring(self, files: Sequence[RepoFile], *, report: bool) -> list[Path]:
+        transfers = self.look_up(files)
         missing = [transfer for transfer in transfers.values() if not transfer.blob.exists()]
         self._check_space(missing)
         for transfer in missing:
@@ -222,6 +239,7 @@ class Hub:
                 total=current.size,
                 overall_done=sum(transfer.done for transfer in all_of_them),
                 overall_total=None if None in sizes else sum(size or 0 for size in sizes),
+                files=tuple(transfer.share for transfer in all_of_them),
             )
         )
 
@@ -229,13 +247,12 @@ class Hub:
         needed = sum(max(0, (transfer.size or 0) - transfer.done) for transfer in missing)
         if not needed:
             return
-        disk = next(path for path in (self.cache, *self.cache.absolute().parents) if path.exists())
-        free = shutil.disk_usage(disk).free
+        free = free_space(self.cache)
         if free < needed + MARGIN:
             raise MoshiTuiError(
                 "Not enough disk space",
-                f"{_size(needed)} are still to be downloaded to {self.cache}. That needs "
-                f"{_size(needed + MARGIN)} free; {_size(free)} are.",
+                f"{size_words(needed)} are still to be downloaded to {self.cache}. That needs "
+                f"{size_words(needed + MARGIN)} free; {size_words(free)} are.",
                 SPACE_HINT,
             )
 
@@ -271,6 +288,12 @@ class Hub:
         )
 
 
+def free_space(folder: Path) -> int:
+    """Bytes that are free where `folder` is, or would be. Raises OSError."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free
+
+
 def _place(blob: Path, pointer: Path) -> None:
     """Give the blob its name in the snapshot."""
     pointer.parent.mkdir(parents=True, exist_ok=True)
@@ -283,5 +306,6 @@ def _place(blob: Path, pointer: Path) -> None:
         os.replace(blob, pointer)  # a file system without links, e.g. exFAT
 
 
-def _size(count: int) -> str:
+def size_words(count: int) -> str:
+    """A number of bytes to read."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

@@ -74,12 +74,20 @@ def resolve(
         MoshiTuiError: the options contradict each other, a file is missing, a download failed.
         Cancelled: `cancelled` said so; what has arrived is kept for the next time.
     """
+    return locate(options, lambda: Hub(progress, cancelled))
+
+
+def locate(options: CheckpointOptions, make_hub: Callable[[], Hub]) -> CheckpointFiles:
+    """The rules of `resolve`; the files are there if the hub brings what it is asked for.
+
+    A hub is only made if it is needed: that takes the import of huggingface_hub.
+    """
     _refuse_contradictions(options)
     paths = _given(options)
     config = options.lm_config
     wanted = [role for role in (MOSHI, MIMI, TOKENIZER) if role not in paths]
     if wanted:
-        hub = Hub(progress, cancelled)
+        hub = make_hub()
         if options.model_dir is not None:
             config, more = _from_folder(options.model_dir, options, wanted, hub)
         else:
@@ -269,7 +277,7 @@ class _Repo:
         config_path = self._config
         if config_path is None and not absent:
             file = RepoFile(repo, listing.commit, CONFIG)
-            config_path = hub.fetch([file], report=False)[0]
+            config_path = hub.fetch_config(file)
         config = read_config(config_path)
         places = {}
         for role in self._wanted:

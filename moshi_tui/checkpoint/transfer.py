@@ -1,7 +1,8 @@
 """One file from the hub to the disk: resumed, checked, and stopped at any moment.
 
 Plain HTTP, not huggingface_hub's own download: since version 2 that one deletes a file that broke
-off, and with hf-xet it can't be stopped from outside.
+off, and with hf-xet it can't be stopped from outside. For the same reason progress is what this
+module counts (`Transfer.done`), and not what huggingface_hub tells its `tqdm_class`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,18 @@ RETRIES = 5
 """How often in a row a connection may break without a new byte."""
 RETRY_WAIT = 1.0
 """Seconds before it is opened again."""
+
+
+@dataclass(frozen=True)
+class FileShare:
+    """How much of a file is on this machine."""
+
+    repo: str
+    name: str
+    done: int
+    """Bytes; also those of a download that broke off."""
+    total: int | None
+    """Its size in bytes, None where the hub does not say."""
 
 
 @dataclass
@@ -51,6 +64,11 @@ class Transfer:
     def part(self) -> Path:
         """What has arrived; huggingface_hub 1 uses the same name and resumes it too."""
         return self.blob.with_name(f"{self.blob.name}.incomplete")
+
+    @property
+    def share(self) -> FileShare:
+        """How far it is now."""
+        return FileShare(self.repo, self.name, self.done, self.size)
 
     def run(self) -> None:
         """Receive what is missing, check it and move it into place; return early on `stop`.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import dataclass
+from typing import Literal
 
 import mlx.core as mx
 
@@ -18,6 +20,40 @@ def device_name() -> str:
 def is_cpu() -> bool:
     """Whether the model runs on the CPU."""
     return bool(mx.default_device() == mx.Device(mx.cpu))
+
+
+@dataclass(frozen=True)
+class DeviceReport:
+    """The device in numbers. Bytes; None where MLX does not say."""
+
+    name: str
+    backend: Literal["Metal", "CUDA", "CPU"]
+    memory: int | None
+    """All of it: of the card, or of the Mac, which its GPU shares. None on the CPU."""
+    free: int | None
+    """What nobody has taken yet (CUDA only)."""
+    working_set: int | None
+    """What Apple recommends to stay within (Metal only)."""
+
+
+def report() -> DeviceReport:
+    """What there is to know about the device; does not allocate anything on it."""
+    info = mx.device_info()
+
+    def number(key: str) -> int | None:
+        return int(info[key]) if key in info else None
+
+    backend: Literal["Metal", "CUDA", "CPU"] = "CPU"
+    if not is_cpu():
+        backend = "Metal" if mx.metal.is_available() else "CUDA"
+    total = number("total_memory")
+    return DeviceReport(
+        name=device_name(),
+        backend=backend,
+        memory=number("memory_size") if total is None else total,
+        free=number("free_memory"),
+        working_set=number("max_recommended_working_set_size"),
+    )
 
 
 def active_memory() -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from moshi_tui.model import load as load_model
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.device import device_name, is_cpu
 from moshi_tui.model.tokenizer import TextStream, TextTokenizer
-from moshi_tui.session.events import Loading
+from moshi_tui.session.downloading import DownloadMeter, amount_words, is_checking
+from moshi_tui.session.events import Download, Loading
 
 log = logging.getLogger(__name__)
 
@@ -54,20 +56,16 @@ def load_parts(
     Raises MoshiTuiError.
     """
 
-    def say(stage: str, detail: str, fraction: float | None = None) -> None:
+    def say(
+        stage: str, detail: str, fraction: float | None = None, download: Download | None = None
+    ) -> None:
         if stopping():
             raise Cancelled
-        tell(Loading(stage, detail, fraction))
+        tell(Loading(stage, detail, fraction, download))
 
     say("files", "Looking for the checkpoint")
     files = _files(settings.checkpoint, say, stopping)
-    say("weights", files.moshi.name, 0.0)
-    model = load_model(
-        files,
-        quant=files.quantize,
-        progress=lambda done, total: say("weights", files.moshi.name, done / max(1, total)),
-    )
-    log.info("model %s %s on %s", files.moshi, model.quantisation, device_name())
+    model = _model(files, say)
     config = model.config
     say("codec", files.mimi.name)
     tokenizer = _tokenizer(files, config)
@@ -77,31 +75,65 @@ def load_parts(
     say("codec", files.mimi.name, 0.5)
     decoder = load_codec(files.mimi, config.dep_q)
     _check_codec(files, config, encoder)
-    say("warm-up", "First step: MLX may have to build its kernels", 0.0)
-    generator = _generator(model, settings.sampling)
-    steps = 1 if is_cpu() else WARM_UP_STEPS
-    for done in range(steps):
-        generator.step(np.zeros(config.n_user, dtype=np.int64))
-        say("warm-up", f"step {done + 1} of {steps}", (done + 1) / steps)
-    generator.reset()
+    generator = _warm_up(model, settings.sampling, say)
     text = TextStream(tokenizer, silent=(0, config.existing_text_padding_id))
     return Parts(files, generator, text, encoder, decoder, device_name())
 
 
-def _files(
-    options: CheckpointOptions,
-    say: Callable[[str, str, float | None], None],
-    stopping: Callable[[], bool],
-) -> CheckpointFiles:
+class _Say(Protocol):
+    """Tells the progress; raises Cancelled if the person quit."""
+
+    def __call__(
+        self,
+        stage: str,
+        detail: str,
+        fraction: float | None = None,
+        download: Download | None = None,
+    ) -> None: ...
+
+
+def _files(options: CheckpointOptions, say: _Say, stopping: Callable[[], bool]) -> CheckpointFiles:
+    meter = DownloadMeter()
+
     def on_progress(progress: Progress) -> None:
         total = progress.overall_total
         fraction = progress.overall_done / total if total else None
-        say("files", f"{progress.file} ({_gigabytes(progress.overall_done, total)})", fraction)
+        detail = f"checking {progress.file}" if is_checking(progress) else progress.file
+        say("files", detail, fraction, meter.look(progress))
 
     if not options.demo:
         return resolve(options, progress=on_progress, cancelled=stopping)
-    say("files", "The demo checkpoint (made at the first start)", None)
+    say("files", "The demo checkpoint (made at the first start)")
     return replace(resolve(CheckpointOptions(model_dir=demo_folder())), label="demo")
+
+
+def _model(files: CheckpointFiles, say: _Say) -> Lm:
+    name = files.moshi.name
+    say("weights", name, 0.0)
+    model = load_model(
+        files,
+        quant=files.quantize,
+        progress=lambda done, total: say(
+            "weights", f"{name}, {amount_words(done, total)}", done / max(1, total)
+        ),
+    )
+    log.info("model %s %s on %s", files.moshi, model.quantisation, device_name())
+    return model
+
+
+def _warm_up(model: Lm, sampling: SamplingOptions, say: _Say) -> Generator:
+    """A generator of which all kernels are built and all caches allocated."""
+    cpu = is_cpu()
+    why = "a large model takes seconds on a CPU" if cpu else "MLX may have to build its kernels"
+    say("warm-up", f"start-up step: {why}", 0.0)
+    generator = _generator(model, sampling)
+    steps = 1 if cpu else WARM_UP_STEPS
+    for done in range(steps):
+        say("warm-up", f"step {done + 1} of {steps}", (done + 1) / (steps + 1))
+        generator.step(np.zeros(model.config.n_user, dtype=np.int64))
+    generator.reset()
+    say("warm-up", "done", 1.0)
+    return generator
 
 
 def _read_once(path: Path, tick: Callable[[], None]) -> None:
@@ -109,11 +141,6 @@ def _read_once(path: Path, tick: Callable[[], None]) -> None:
     with path.open("rb") as file:
         while file.read(1 << 24):
             tick()
-
-
-def _gigabytes(done: int, total: int | None) -> str:
-    of = "" if total is None else f" of {total / 1e9:.2f}"
-    return f"{done / 1e9:.2f}{of} GB"
 
 
 def _tokenizer(files: CheckpointFiles, config: LmConfig) -> TextTokenizer:

@@ -100,6 +100,9 @@ def test_progress_ends_with_every_byte(server: hub_server.Hub) -> None:
     }
     overall = [each.overall_done for each in seen]
     assert overall == sorted(overall)
+    assert {file.name: (file.done, file.total) for file in seen[-1].files} == {
+        name: (len(data), len(data)) for name, data in FILES.items()
+    }
     seen.clear()
     hub.fetch(all_files(hub)[1])
     assert seen == []

@@ -1,0 +1,55 @@
+"""Answers of the doctor's processes, as three machines would give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from moshi_tui.doctor.child import Answer
+from moshi_tui.errors import MoshiTuiError
+from tests.pulse import pulse
+
+__all__ = ["pulse"]
+
+GB = 1_000_000_000
+
+GPU_NEEDS = {"q4": 6.9, "q8": 10.3, "bf16": 17.5}
+CPU_NEEDS = {"q4": 9.4, "q8": 12.3, "bf16": 34.4}
+
+
+def machine(
+    backend: str,
+    *,
+    name: str = "Device",
+    memory: float | None = None,
+    free: float | None = None,
+    working_set: float | None = None,
+) -> dict[str, Any]:
+    """The answer of the task "device"; sizes in GB."""
+
+    def whole(size: float | None) -> int | None:
+        return None if size is None else round(size * GB)
+
+    needs = CPU_NEEDS if backend == "CPU" else GPU_NEEDS
+    return {
+        "device": {
+            "name": name,
+            "backend": backend,
+            "memory": whole(memory),
+            "free": whole(free),
+            "working_set": whole(working_set),
+        },
+        "needs": {label: {"total": round(total * GB)} for label, total in needs.items()},
+    }
+
+
+def answer(*lines: dict[str, Any], error: str = "") -> Answer:
+    """What a process said; with an `error` it said no more."""
+    return Answer(lines, MoshiTuiError("Crashed", error) if error else None)
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_HUB_OFFLINE", "HF_ENDPOINT", "HF_HUB_CACHE", "HF_HOME", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)

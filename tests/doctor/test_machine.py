@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moshi_tui.config import CheckpointOptions, Settings
+from moshi_tui.doctor.chosen import Chosen, choose
+from moshi_tui.doctor.machine import check_device, check_memory
+from moshi_tui.doctor.ram import Ram, ram
+from tests.doctor.conftest import GB, machine
+
+LARGE = Ram(64 * GB, 60 * GB, limited=False)
+NOWHERE = Path("/nowhere")
+
+
+def chosen(quant: int | None = 4, **more: bool) -> Chosen:
+    return choose(Settings(CheckpointOptions(quant=quant, **more)), quant_given=True)
+
+
+def mac(memory: float, working_set: float) -> dict[str, object]:
+    return machine("Metal", name="Apple M3", memory=memory, working_set=working_set)
+
+
+def test_a_gpu_is_fine_and_named() -> None:
+    finding = check_device(mac(16, 11), chosen(), NOWHERE)
+    assert (finding.verdict, finding.summary) == ("ok", "Apple M3 (Metal)")
+
+
+def test_a_cpu_is_doubtful_but_enough_for_the_demo(tmp_path: Path) -> None:
+    cpu = machine("CPU", name="CPU (EPYC)")
+    assert check_device(cpu, chosen(), NOWHERE).verdict == "careful"
+    assert check_device(cpu, chosen(None, demo=True), NOWHERE).verdict == "ok"
+    (tmp_path / "version").touch()
+    finding = check_device(cpu, chosen(), tmp_path / "version")
+    assert finding.verdict == "bad"
+    assert "mlx-cuda-13" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("memory", "working_set", "fits"),
+    [
+        (8.6, 5.7, "bad bad bad"),
+        (17.2, 11.5, "ok careful bad"),
+        (25.8, 17.2, "ok ok bad"),
+        (34.4, 22.9, "ok ok ok"),
+    ],
+)
+def test_macs_as_the_readme_has_them(memory: float, working_set: float, fits: str) -> None:
+    verdicts = [
+        check_memory(mac(memory, working_set), LARGE, chosen(quant)).verdict
+        for quant in (4, 8, None)
+    ]
+    assert verdicts == fits.split()
+
+
+@pytest.mark.parametrize(
+    ("free", "fits"), [(6, ""), (9.5, "q4"), (13.5, "q4 q8"), (20, "q4 q8 bf16")]
+)
+def test_cards_as_the_readme_has_them(free: float, fits: str) -> None:
+    card = machine("CUDA", memory=24, free=free)
+    finding = check_memory(card, LARGE, chosen())
+    assert [label for label, yes in finding.data["fits"].items() if yes] == fits.split()
+
+
+def test_what_does_not_fit_names_the_next_smaller_one() -> None:
+    finding = check_memory(mac(25.8, 17.2), LARGE, chosen(None))
+    assert finding.verdict == "bad"
+    assert finding.advice == "Take --quant 8."
+    assert finding.details[2].startswith("bf16  19.5 GB  does not fit: ")
+    assert check_memory(mac(8, 5), LARGE, chosen()).advice == "Close other programs."
+
+
+def test_little_room_is_said() -> None:
+    tight = Ram(16 * GB, round(11.9 * GB), limited=False)
+    finding = check_memory(machine("CPU"), tight, chosen())
+    assert (finding.verdict, "just fits" in finding.summary) == ("careful", True)
+
+
+def test_the_demo_needs_next_to_nothing() -> None:
+    small = Ram(2 * GB, GB, limited=False)
+    assert check_memory(machine("CPU"), small, chosen(None, demo=True)).verdict == "ok"
+
+
+# ---- memory of this process
+
+
+def fill(root: Path, **files: str) -> Path:
+    for name, text in {"proc/meminfo": MEMINFO, **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+MEMINFO = "MemTotal:       16000000 kB\nMemFree: 1 kB\nMemAvailable:   12000000 kB\nHugePages: 0\n"
+
+
+def test_memory_of_the_machine(tmp_path: Path) -> None:
+    assert ram(fill(tmp_path)) == Ram(16_384_000_000, 12_288_000_000, limited=False)
+
+
+def test_memory_of_a_container(tmp_path: Path) -> None:
+    group = "sys/fs/cgroup/docker/abc"
+    files = {
+        "proc/self/cgroup": "0::/docker/abc\n",
+        f"{group}/memory.max": "max\n",
+        "sys/fs/cgroup/docker/memory.max": f"{8 * GB}\n",
+        "sys/fs/cgroup/docker/memory.current": f"{5 * GB}\n",
+        "sys/fs/cgroup/docker/memory.stat": f"anon 1\ninactive_file {2 * GB}\n",
+    }
+    assert ram(fill(tmp_path, **files)) == Ram(8 * GB, 5 * GB, limited=True)
+
+
+def test_memory_of_an_older_container(tmp_path: Path) -> None:
+    files = {
+        "proc/self/cgroup": "5:memory:/box\n3:cpu:/box\n",
+        "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GB}",
+        "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{GB}",
+    }
+    assert ram(fill(tmp_path, **files)) == Ram(4 * GB, 3 * GB, limited=True)
+
+
+def test_memory_of_a_system_that_says_little(tmp_path: Path) -> None:
+    found = ram(tmp_path)
+    assert found.available == found.total > GB
