@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from moshi_tui import paths
 from moshi_tui.arguments import BENCHES, flags, parse
+from moshi_tui.clean import clean
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.settings.layers import Merged
@@ -108,6 +109,10 @@ def _screen(args: argparse.Namespace) -> int:
         folder=settings.recording.record_folder,
         remember_theme=_remember,
     )
+    for recording in outcome.recorded:
+        if recording.error is None:
+            folder = clean(str(recording.folder))
+            print(f"moshi-tui: recorded {recording.seconds:.0f} s: {folder}", file=sys.stderr)
     if outcome.failure is not None:
         print(f"moshi-tui: {outcome.failure}", file=sys.stderr)
     return outcome.status

@@ -17,7 +17,7 @@ import soundfile
 
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model.tokenizer import TextTokenizer
-from tests.pulse import pulse  # noqa: F401 - a fixture
+from tests.pulse import pulse, running_pulse  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.pulse
 
@@ -223,3 +223,27 @@ def test_headless(pulse, speech, tmp_path):  # noqa: F811
     assert tokens[-1][0] * FRAME_SECONDS < 9
     sound, _ = soundfile.read(heard)
     assert 0.01 < np.abs(sound).max() < 0.99
+
+
+def test_headless_goes_on_without_its_sound_and_says_so(tmp_path):
+    with running_pulse() as server:
+        env = server.env | {
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+            "PYTHONPATH": str(ROOT),
+        }
+        words = [sys.executable, "-m", "moshi_tui", "--demo", "--headless", "--seconds", "8"]
+        with subprocess.Popen(
+            words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as talk:
+            while "speaking to" not in (line := talk.stderr.readline()):
+                assert line, "it has ended"
+            time.sleep(1)
+            server.daemon.kill()
+            out, err = talk.communicate(timeout=60)
+    assert talk.returncode == 0, err
+    assert out.strip()
+    for side in ("microphone", "speaker"):
+        assert len(re.findall(rf"moshi-tui: {side} \S+ is gone: .+ The talk goes on", err)) == 1
+    frames = int(re.search(r"(\d+) frames", err)[1])
+    assert frames * FRAME_SECONDS > 5

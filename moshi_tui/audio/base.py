@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from moshi_tui.audio.devices import Device
 from moshi_tui.audio.ring import Ring
 from moshi_tui.audio.stamps import Stamp
 
@@ -14,6 +15,10 @@ class Endpoint(Protocol):
     @property
     def name(self) -> str:
         """For the person: a device's or a file's name."""
+
+    @property
+    def device(self) -> Device | None:
+        """The sound card behind it; None where there is none."""
 
     @property
     def rate(self) -> int:

@@ -1,7 +1,15 @@
-"""Which sound devices there are, and which one a person means."""
+"""Which sound devices there are, and which one a person means.
+
+PortAudio finds devices once, when it is initialised. What is plugged in later is found by doing
+that again (`look_anew`), which ends all open streams; so it is only done while there are none, and
+a list of what is there now comes from a process of its own (`listing.py`).
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -10,6 +18,9 @@ from moshi_tui.audio.quiet import redirect_c_stderr, silence_alsa
 from moshi_tui.errors import MoshiTuiError
 
 Kind = Literal["input", "output"]
+
+ANSWER_SECONDS = 4.0
+"""A sound system that is busy for longer does not answer."""
 
 _INSTALL_PORTAUDIO = """\
 Install it, e.g.
@@ -63,6 +74,44 @@ def load() -> Any:
     return sounddevice
 
 
+_turn = threading.RLock()
+open_streams: set[object] = set()
+"""The streams that PortAudio has open now; changed by those who hold `alone`."""
+
+
+@contextmanager
+def alone() -> Iterator[Any]:
+    """`sounddevice` for this thread alone: PortAudio lets only one at a time open and close.
+
+    Raises MoshiTuiError as `load` does, or if another thread has been at it for too long (a sound
+    server that hangs holds up whoever opens a device of it).
+    """
+    if not _turn.acquire(timeout=ANSWER_SECONDS):
+        raise MoshiTuiError(
+            "The sound system does not answer",
+            f"It has been busy with another device for {ANSWER_SECONDS:.0f} seconds.",
+            "Try again in a while, or restart the computer's sound server.",
+        )
+    try:
+        yield load()
+    finally:
+        _turn.release()
+
+
+def look_anew() -> bool:
+    """Let PortAudio find what was plugged in since; False: not now, for a stream is open.
+
+    Points file descriptor 2 at /dev/null for a moment. All indices may change. Raises
+    MoshiTuiError as `alone` does.
+    """
+    with alone() as portaudio:
+        if open_streams:
+            return False
+        portaudio._terminate()
+        portaudio._initialize()
+        return True
+
+
 @cache
 def _hush() -> None:
     silence_alsa()
@@ -70,8 +119,25 @@ def _hush() -> None:
 
 
 def list_devices() -> list[Device]:
-    """All devices that PortAudio found when it was loaded. Raises MoshiTuiError as `load` does."""
-    portaudio = load()
+    """All devices that PortAudio has found. Raises MoshiTuiError as `alone` does."""
+    with alone() as portaudio:
+        return _listed(portaudio)
+
+
+def find(device: Device, kind: Kind) -> Device | None:
+    """The same device as PortAudio lists it now: its index may be another one. None: not there.
+
+    Raises MoshiTuiError as `alone` does.
+    """
+    same = [
+        each
+        for each in list_devices()
+        if (each.name, each.host_api) == (device.name, device.host_api) and each.channels(kind)
+    ]
+    return next((each for each in same if each.index == device.index), same[0] if same else None)
+
+
+def _listed(portaudio: Any) -> list[Device]:
     apis = portaudio.query_hostapis()
     default_input = _default_index(portaudio, "input")
     default_output = _default_index(portaudio, "output")
@@ -98,8 +164,18 @@ def pick(kind: Kind, wanted: str | None) -> Device:
         wanted: an index, a name or a part of one (upper and lower case are the same);
             None: the system's default.
 
-    Raises MoshiTuiError if there is none, or more than one.
+    If nothing fits, it may have been plugged in just now: then PortAudio is made to look anew,
+    unless a stream is open. Raises MoshiTuiError if there is none, or more than one.
     """
+    try:
+        return _pick(kind, wanted)
+    except MoshiTuiError:
+        if not look_anew():
+            raise
+    return _pick(kind, wanted)
+
+
+def _pick(kind: Kind, wanted: str | None) -> Device:
     able = [device for device in list_devices() if device.channels(kind)]
     if not able:
         raise MoshiTuiError(

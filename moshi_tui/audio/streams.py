@@ -7,6 +7,7 @@ nothing allocated beyond the few small objects that Python can't do without.
 from __future__ import annotations
 
 import atexit
+import logging
 import math
 import threading
 import time
@@ -15,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from moshi_tui.audio.devices import Device, Kind, load
+from moshi_tui.audio.devices import Device, Kind, alone, load, open_streams
 from moshi_tui.audio.playout import Playout
 from moshi_tui.audio.ring import Ring
 from moshi_tui.audio.stamps import Stamp, Stamps
 from moshi_tui.errors import MoshiTuiError
+
+log = logging.getLogger(__name__)
 
 BLOCK_SECONDS = 0.01
 """Length of a callback's block."""
@@ -47,6 +50,7 @@ class Microphone:
     finished = False
 
     def __init__(self, device: Device, *, ring_s: float = RING_SECONDS) -> None:
+        self.device = device
         self.name = device.name
         self.overflows = 0
         """Times that the system said it lost input."""
@@ -100,6 +104,7 @@ class Speaker:
     """
 
     def __init__(self, device: Device, *, ring_s: float = RING_SECONDS) -> None:
+        self.device = device
         self.name = device.name
         self.underflows = 0
         """Times that the system said our callback came too late."""
@@ -204,14 +209,14 @@ class _Port:
         if not self._started or self._closing:
             return self._failure
         if self._over.is_set():
-            return f"{self._name} stopped by itself; was it unplugged?"
+            return "It stopped by itself; was it unplugged?"
         now = time.monotonic()
         if now - self._looked_at > STALL_SECONDS / 2:
             # It is we who have stood still (the process was stopped): give the device its time.
             self._patient_until = now + STALL_SECONDS
         self._looked_at = now
         if now - self.beat > STALL_SECONDS and now > self._patient_until:
-            return f"{self._name} has not moved any sound for {STALL_SECONDS:.0f} seconds."
+            return f"It has not moved any sound for {STALL_SECONDS:.0f} seconds."
         return None
 
     def start(self) -> None:
@@ -219,7 +224,8 @@ class _Port:
         self._looked_at = self.beat
         self._started = True
         try:
-            self._stream.start()
+            with alone():
+                self._stream.start()
         except load().PortAudioError as error:
             self._started = False
             raise _refused(self._name, error) from error
@@ -248,8 +254,21 @@ class _Port:
 
 
 def _close(stream: Any) -> None:
-    stream.abort()
-    stream.close()
+    stream.abort()  # this is what hangs if something does, so it holds nobody else up
+    while not _closed(stream):
+        continue
+
+
+def _closed(stream: Any) -> bool:
+    """Close it when it is our turn."""
+    try:
+        with alone():
+            stream.close()
+            open_streams.discard(stream)
+    except MoshiTuiError as error:
+        log.warning("not closed yet: %s", error)
+        return False
+    return True
 
 
 def _open(
@@ -259,7 +278,19 @@ def _open(
 
     Asking PortAudio (`check_input_settings`) is no use: macOS then refuses what it said it takes.
     """
-    portaudio = load()
+    with alone() as portaudio:
+        stream = _try_to_open(portaudio, kind, device, callback, over)
+        open_streams.add(stream)
+        return stream
+
+
+def _try_to_open(
+    portaudio: Any,
+    kind: Kind,
+    device: Device,
+    callback: Callable[..., None],
+    over: Callable[[], None],
+) -> Any:
     make = portaudio.RawInputStream if kind == "input" else portaudio.RawOutputStream
     most = device.channels(kind)
     refusal: Exception | None = None

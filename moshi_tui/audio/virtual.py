@@ -47,6 +47,7 @@ class FileMicrophone:
     Raises MoshiTuiError if the file can't be opened.
     """
 
+    device = None
     rate = SAMPLE_RATE
     latency_s = 0.0
     overflows = 0
@@ -108,6 +109,7 @@ class NullSpeaker:
     Raises MoshiTuiError if the file can't be made.
     """
 
+    device = None
     rate = SAMPLE_RATE
     latency_s = 0.0
     underflows = 0

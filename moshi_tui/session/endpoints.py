@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from moshi_tui.audio.devices import Device
 from moshi_tui.audio.files import AudioReader, WavWriter
 from moshi_tui.audio.levels import SILENCE, Level
 from moshi_tui.audio.ring import Pcm
@@ -37,6 +38,11 @@ class FrameSource(Protocol):
     @property
     def name(self) -> str:
         """For the person."""
+        ...
+
+    @property
+    def device(self) -> Device | None:
+        """The sound card that it comes from; None for a file."""
         ...
 
     @property
@@ -109,6 +115,11 @@ class FrameSink(Protocol):
         """For the person."""
         ...
 
+    @property
+    def device(self) -> Device | None:
+        """The sound card that it goes to; None for a file."""
+        ...
+
     def start(self) -> None:
         """Let sound flow. Raises MoshiTuiError."""
         ...
@@ -173,6 +184,7 @@ class FileSource:
     Any format, rate and channel count that libsndfile reads. The constructor raises MoshiTuiError.
     """
 
+    device = None
     live = False
     silent_from_here = False
 
@@ -246,6 +258,8 @@ class FileSink:
 
     Raises MoshiTuiError if the file can't be made.
     """
+
+    device = None
 
     def __init__(self, path: Path | None, limit: Callable[[], int]) -> None:
         self.name = path.name if path else "nowhere"

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import logging
 from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TypeVar
 
 from moshi_tui.audio.base import Sink, Source
-from moshi_tui.audio.devices import Kind, pick
+from moshi_tui.audio.devices import Device, Kind, find, look_anew, pick
+from moshi_tui.audio.listing import list_in_child
 from moshi_tui.audio.streams import Microphone, Speaker
 from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.endpoints import FrameSink, FrameSource
+from moshi_tui.session.events import Side
 from moshi_tui.session.live import LiveSink, LiveSource
 
 log = logging.getLogger(__name__)
+
+Live = TypeVar("Live", LiveSource, LiveSink)
+
+KINDS: tuple[Kind, Kind] = ("input", "output")
 
 DEMO_GAP_SECONDS = 4.0
 """Silence before the demo's speech file begins again."""
@@ -26,9 +34,11 @@ def live_ends(settings: Settings) -> tuple[FrameSource, FrameSink]:
     A file stands in where one is named. In the demo one also stands in where there is no device,
     and its name says so; otherwise a missing device raises MoshiTuiError.
     """
-    microphone = _microphone(settings)
+    # Both are chosen before one is opened: with no stream open, a new device can still be found.
+    chosen = [_choose(settings, kind) for kind in KINDS]
+    microphone = _microphone(settings, chosen[0])
     try:
-        return LiveSource(microphone), LiveSink(_speaker(settings))
+        return LiveSource(microphone), LiveSink(_speaker(settings, chosen[1]))
     except BaseException:
         microphone.close()
         raise
@@ -37,44 +47,114 @@ def live_ends(settings: Settings) -> tuple[FrameSource, FrameSink]:
 def check_ends(settings: Settings) -> None:
     """Raise now, before minutes of loading, what a missing device would raise in `live_ends`.
 
-    To be called before the screen is up: PortAudio's import touches fd 2 for a moment.
+    On any thread. PortAudio's import points fd 2 at /dev/null for a moment: if the screen is up by
+    then, it must be painted on another one.
     """
-    audio = settings.audio
-    kinds: tuple[tuple[Kind, str | None, bool], ...] = (
-        ("input", audio.input_device, audio.input_file is None),
-        ("output", audio.output_device, audio.output_file is None),
-    )
-    for kind, device, wanted in kinds:
-        if wanted and not _may_do_without(settings, device):
-            pick(kind, device)
+    for kind in KINDS:
+        if not _may_do_without(settings, _named(settings, kind)[1]):
+            _choose(settings, kind)
 
 
-def _microphone(settings: Settings) -> Source:
+def _named(settings: Settings, kind: Kind) -> tuple[Path | None, str | None]:
+    """The file and the device that a person has asked for."""
     audio = settings.audio
-    if audio.input_file is not None:
-        return FileMicrophone(audio.input_file)
+    if kind == "input":
+        return audio.input_file, audio.input_device
+    return audio.output_file, audio.output_device
+
+
+def _choose(settings: Settings, kind: Kind) -> Device | None:
+    """The device to open; None if a file stands in. Raises MoshiTuiError if there is none."""
+    file, wanted = _named(settings, kind)
+    if file is not None:
+        return None
     try:
-        return Microphone(pick("input", audio.input_device))
+        return pick(kind, wanted)
     except MoshiTuiError as error:
-        if not _may_do_without(settings, audio.input_device):
+        if not _may_do_without(settings, wanted):
             raise
-        log.info("no microphone: %s", error)
+        log.info("no %s device: %s", kind, error)
+        return None
+
+
+class Devices:
+    """The sound system, for `keeper.py`. Every method may take long, and raises MoshiTuiError."""
+
+    def source(self, device: Device) -> FrameSource:
+        """A microphone, found by its name, with sound flowing."""
+        microphone = Microphone(known_as(device, "input"))
+        return _started(LiveSource(microphone), microphone)
+
+    def sink(self, device: Device) -> FrameSink:
+        """A speaker, found by its name, with sound flowing."""
+        speaker = Speaker(known_as(device, "output"))
+        return _started(LiveSink(speaker), speaker)
+
+    def known(self, side: Side, device: Device) -> bool:
+        """Whether our PortAudio has found it."""
+        return find(device, side) is not None
+
+    def plugged_in(self, side: Side, device: Device) -> bool:
+        """Whether it is there now. Asks a process of its own."""
+        wanted = (device.name, device.host_api)
+        return any(
+            (each.name, each.host_api) == wanted and each.channels(side) for each in list_in_child()
+        )
+
+    def look_anew(self) -> bool:
+        """Find new devices; False while a stream is open."""
+        return look_anew()
+
+
+def known_as(device: Device, kind: Kind) -> Device:
+    """The same device, as our PortAudio lists it now. Raises MoshiTuiError if it does not."""
+    known = find(device, kind)
+    if known is None:
+        raise MoshiTuiError(
+            "The device is not there",
+            f"{device.name} ({device.host_api}) was not found.",
+            "Plug it in again, or choose another one.",
+        )
+    return known
+
+
+def _started(end: Live, device: Source | Sink) -> Live:
+    try:
+        end.start()
+    except BaseException:
+        device.close()
+        raise
+    return end
+
+
+def _microphone(settings: Settings, device: Device | None) -> Source:
+    file = settings.audio.input_file
+    if file is not None:
+        return FileMicrophone(file)
+    if device is not None:
+        try:
+            return Microphone(device)
+        except MoshiTuiError as error:
+            if not _may_do_without(settings, settings.audio.input_device):
+                raise
+            log.info("no microphone: %s", error)
     with as_file(files("moshi_tui.demo") / "speech.ogg") as path:
         microphone = FileMicrophone(path, loop=True, gap_s=DEMO_GAP_SECONDS)
     microphone.name = "none here, Moshi hears a recorded voice"
     return microphone
 
 
-def _speaker(settings: Settings) -> Sink:
-    audio = settings.audio
-    if audio.output_file is not None:
-        return NullSpeaker(audio.output_file)
-    try:
-        return Speaker(pick("output", audio.output_device))
-    except MoshiTuiError as error:
-        if not _may_do_without(settings, audio.output_device):
-            raise
-        log.info("no speaker: %s", error)
+def _speaker(settings: Settings, device: Device | None) -> Sink:
+    file = settings.audio.output_file
+    if file is not None:
+        return NullSpeaker(file)
+    if device is not None:
+        try:
+            return Speaker(device)
+        except MoshiTuiError as error:
+            if not _may_do_without(settings, settings.audio.output_device):
+                raise
+            log.info("no speaker: %s", error)
     speaker = NullSpeaker()
     speaker.name = "none here"
     return speaker

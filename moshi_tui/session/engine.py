@@ -4,14 +4,16 @@ One frame is 80 ms. Its way, and where each step is written:
 
  1. The microphone's callback copies samples into a ring.        audio/streams.py, audio/ring.py
  2. Frames are taken from the ring, at 24 kHz.                   live.py           encode thread
- 3. Muted? Then the model hears silence.                         stages.py         encode thread
+ 3. Is it digital silence, or Moshi's echo? health.py tells.     echo.py           encode thread
+    Muted? Then the model hears silence.                         stages.py
  4. The codec makes codes; if the model is behind, some frames   codec/, lag.py    encode thread
     are left out, silence first.
  5. The model steps: text token and audio codes.                 model/generate.py inference thread
  6. The token becomes a piece of text, with its frame's number.  stages.py         inference thread
  7. The second codec makes sound of the codes.                   codec/            decode thread
  8. Is the speaker behind? Then pauses are cut, or speech is     playback.py       decode thread
-    hurried. The ring takes the rest; its callback plays it.     live.py
+    hurried. The rest gets its volume; the ring takes it, and    volume.py
+    its callback plays it.                                       live.py
  9. The listener hears of everything that happens (events.py).   on whichever thread it happens
 10. Whoever wants numbers asks for `stats`.                      on the asker's thread
 
@@ -19,8 +21,14 @@ Sound that is live can't wait: the encode thread never blocks, and what waits fo
 in a `WaitingRoom` that knows what it may let go of (lag.py says in which order). Sound from a file
 can wait, so there every queue blocks and nothing is left out.
 
+Microphone and speaker can be changed while the talk goes on, and it goes on without one that fails:
+the keeper thread opens and mends them (keeper.py), steps 2 and 8 take them over (switch.py).
+
+Steps 3, 8 and 9 also feed the recording, if there is one (tape.py); a thread of its own writes it
+(recording/recorder.py).
+
 The inference thread owns all of MLX: it loads, seeds, warms up, steps and cleans up. It also starts
-and ends the other two. Whatever goes wrong on a thread becomes one `Failed` event, and the engine
+and ends the others. Whatever goes wrong on a thread becomes one `Failed` event, and the engine
 stops by itself; `stop` ends it from outside.
 """
 
@@ -34,20 +42,35 @@ from dataclasses import replace
 from functools import partial
 
 from moshi_tui import paths
+from moshi_tui.audio.devices import Device
 from moshi_tui.checkpoint import Cancelled
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model import device
+from moshi_tui.recording.journal import Record
 from moshi_tui.session.backlog import WaitingRoom
 from moshi_tui.session.endpoints import FrameSink, FrameSource
-from moshi_tui.session.events import Event, Failed, Finished, Loading, Notice, Ready, SessionInfo
+from moshi_tui.session.ends import Devices
+from moshi_tui.session.events import (
+    Event,
+    Failed,
+    Finished,
+    Loading,
+    Notice,
+    Ready,
+    SessionInfo,
+    Side,
+)
 from moshi_tui.session.health import Health, slow_notice
+from moshi_tui.session.keeper import Keeper, Opener
 from moshi_tui.session.loading import Parts, load_parts
 from moshi_tui.session.playback import Playback
 from moshi_tui.session.shared import Heard, Pipe, Said, Shared
 from moshi_tui.session.stages import DecodeStage, EncodeStage, InferenceStage
 from moshi_tui.session.stats import Skips, Stats
+from moshi_tui.session.tape import Talk, Tape
+from moshi_tui.session.volume import Volume, limited
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +95,7 @@ class Engine:
         settings: what to load and how to sample.
         listener: called with every event, on the thread where it happens; must be quick.
         open_ends: the sound (`session.ends.live_ends` for a microphone and a speaker).
+        opener: opens other devices later on.
         clock: seconds; injected by tests.
     """
 
@@ -81,15 +105,20 @@ class Engine:
         listener: Callable[[Event], None],
         open_ends: OpenEnds,
         *,
+        opener: Opener | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._open_ends = open_ends
-        self._shared = Shared(listener, clock)
+        self._opener = Devices() if opener is None else opener
+        self._tape = Tape(settings, listener, clock)
+        self._shared = Shared(self._tape.emit, clock, tape=self._tape)
         self._context_size = 0
         self._source: FrameSource | None = None
         self._sink: FrameSink | None = None
         self._playback: Playback | None = None
+        self._keeper: Keeper | None = None
+        self._volume = Volume(settings.audio.volume_db)
         self._health = Health()
         self._slow_at = self._watched_at = float("-inf")
         self._told_slow = False
@@ -114,6 +143,7 @@ class Engine:
         aborts a process that exits while one of its threads works).
         """
         self._shared.stop.set()
+        self._tape.end()  # also if a long step keeps the threads from ending in time
         return self.join(timeout)
 
     def join(self, timeout: float | None = None) -> bool:
@@ -131,14 +161,36 @@ class Engine:
         only."""
         self._shared.epoch += 1
 
+    def start_recording(self) -> None:
+        """Write the talk to a new folder from now on, or from its first frame; `RecordingStarted`
+        follows, or `RecordingStopped` with an error. Nothing if one is under way. A file that is
+        answered (`moshi-tui run`) is not recorded."""
+        self._tape.start()
+
+    def stop_recording(self) -> None:
+        """Complete the recording; `RecordingStopped` follows. Nothing if there is none."""
+        self._tape.stop()
+
+    def set_volume(self, db: float) -> None:
+        """Play Moshi so much louder or softer, -40 (not at all) to +12 dB; limited to that."""
+        self._volume.db = limited(db)
+
+    def use_device(self, side: Side, device: Device) -> None:
+        """Take another microphone or speaker. Returns at once; answered by `DeviceChanged`, or by
+        a `Notice` if it can't be had: then the old one stays."""
+        if self._keeper is None:
+            self._shared.emit(Notice("Not now", "the sound is not open yet.", "Try again later."))
+        else:
+            self._keeper.use(side, device)
+
     @property
     def stats(self) -> Stats:
         """The numbers of now. From any thread."""
         shared, source, sink, heard = self._shared, self._source, self._sink, self._heard
         if source is None or sink is None or heard is None:
-            return Stats(muted=shared.muted)
+            return Stats(muted=shared.muted, volume_db=self._volume.db)
         user, moshi = shared.user_skips, shared.moshi_skips
-        playback = self._playback
+        playback, keeper = self._playback, self._keeper
         backlog = len(heard) + source.waiting_s() / FRAME_SECONDS
         began, lag_ms = shared.step_began, shared.lag.median_ms
         if source.live and lag_ms is not None:
@@ -176,6 +228,15 @@ class Engine:
             user=source.level(),
             moshi=sink.level(),
             muted=shared.muted,
+            volume_db=self._volume.db,
+            microphone=source.name,
+            speaker=sink.name,
+            microphone_lost="" if keeper is None else keeper.source.lost,
+            speaker_lost="" if keeper is None else keeper.sink.lost,
+            silent_s=shared.silent_s,
+            echo_db=shared.echo_db,
+            recording_s=self._tape.seconds,
+            recording_error=self._tape.error,
         )
         return replace(stats, health=self._health.judge(stats)) if source.live else stats
 
@@ -222,6 +283,9 @@ class Engine:
         self._context_size = config.context
         shared.emit(Loading("sound", "Opening microphone and speaker"))
         source, sink = self._open_ends()
+        if source.live:
+            self._keeper = Keeper(source, sink, self._opener, shared.emit, lambda: shared.frame)
+            source, sink = self._keeper.source, self._keeper.sink
         heard: WaitingRoom[Heard]
         heard = WaitingRoom(shared.stop, limit=None if source.live else QUEUE_FRAMES)
         self._playback = Playback() if source.live else None
@@ -235,22 +299,27 @@ class Engine:
         if source.live:
             shared.surplus_s = self._surplus_s
             inference.after_step = partial(self._watch, parts.generator.model.quantisation)
-        decode = DecodeStage(shared, parts.decoder, self._said, sink, self._playback)
+        decode = DecodeStage(shared, parts.decoder, self._said, sink, self._playback, self._volume)
         sink.start()
         source.start()
-        shared.emit(Ready(self._info(parts, source, sink)))
-        for name, stage in (("encode", encode), ("decode", decode)):
-            thread = threading.Thread(
-                target=self._guard, args=(name, stage.run), name=name, daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
+        info = self._info(parts, source, sink)
+        shared.emit(Ready(info))
+        if source.live:
+            self._tape.ready(Talk(info, lambda: parts.generator.seed, self._timing))
+        self._threads = [self._begin("encode", encode.run), self._begin("decode", decode.run)]
+        if self._keeper is not None:
+            self._begin("keeper", self._keeper.run)
         inference.run()
         for thread in self._threads:
             thread.join()
         if not shared.stop.is_set():
             self._close(drain=True)
             shared.emit(Finished(shared.frames))
+
+    def _begin(self, name: str, body: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=self._guard, args=(name, body), name=name, daemon=True)
+        thread.start()
+        return thread
 
     def _surplus_s(self) -> float:
         """Sound that waits at the speaker without need, in seconds (any thread)."""
@@ -259,6 +328,14 @@ class Engine:
         # Playback looks when a frame comes; if none does, what waits gets less by itself.
         waiting_s = self._sink.waiting_s() - self._playback.margin_s
         return max(0.0, min(self._playback.surplus_s, waiting_s))
+
+    def _timing(self) -> Record:
+        """What a recording notes once a second, in ms (recorder's thread)."""
+        stats = self.stats
+        lag_ms, step_ms = (
+            None if ms is None else round(ms, 1) for ms in (stats.lag_ms, stats.step_ms)
+        )
+        return {"lag_ms": lag_ms, "step_ms": step_ms, "backlog": round(stats.backlog_frames, 1)}
 
     def _watch(self, quantisation: str) -> None:
         """Say in words, once in a while, that the machine is too slow. On the inference thread."""
@@ -280,14 +357,18 @@ class Engine:
 
     def _close(self, *, drain: bool = False) -> None:
         self._shared.stop.set()
+        self._tape.end()
         for thread in self._threads:
             thread.join()
+        if self._keeper is not None:
+            self._keeper.close()
         try:
             if self._source is not None:
                 self._source.close()
         finally:
             if self._sink is not None:
                 self._sink.close(drain=drain)
+            self._tape.close()
 
     def _info(self, parts: Parts, source: FrameSource, sink: FrameSink) -> SessionInfo:
         info = SessionInfo(

@@ -1,4 +1,4 @@
-"""Whether the talk keeps up, in words: what is to blame, and by how much.
+"""What is wrong with the talk, in words: what is to blame, by how much, and what to try.
 
 Pure decisions from a `Stats`. `Health` remembers no more than its last verdict, so that a machine
 at the edge of the budget does not come and go.
@@ -6,6 +6,7 @@ at the edge of the budget does not come and go.
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
 from typing import Literal
 
@@ -37,9 +38,37 @@ STALLED_FROM_MS = 500.0
 """A step that takes so long, and `STALLED_TIMES` its usual time, is a stall."""
 STALLED_TIMES = 4.0
 
-Culprit = Literal["", "model", "encode", "decode", "stalled", "behind"]
-"""What is wrong: nothing, a stage that is too slow, a model that does not answer, or only a delay
-that is being caught up."""
+SILENT_FROM_SECONDS = 5.0
+"""Digital silence for so long is no pause: the quietest room makes some noise."""
+
+ECHO_FROM_DB = -34.0
+"""Moshi this loud in the microphone (relative to what is played) is heard by the model..."""
+ECHO_UNTIL_DB = -38.0
+ECHO_SECONDS = 3.0
+"""...if it stays so for so long. Seconds of the talk."""
+
+Culprit = Literal[
+    "",
+    "microphone",
+    "speaker",
+    "recording",
+    "model",
+    "encode",
+    "decode",
+    "stalled",
+    "behind",
+    "silent",
+    "echo",
+]
+"""What is wrong, in the order of what is told first: nothing, a device that is gone, a recording
+that has ended by itself, a stage that is too slow, a model that does not answer, a delay that is
+being caught up, a microphone that delivers nothing, or one that hears Moshi."""
+
+_PERMISSION = "check the terminal's microphone permission;"
+_SWITCH = "is it muted or turned down in the system?"
+
+_ANOTHER = " – d chooses another one"
+_WHY_LENGTH = 50
 
 _NAMES = {"model": "model", "encode": "codec's encoding", "decode": "codec's decoding"}
 
@@ -47,17 +76,29 @@ _NAMES = {"model": "model", "encode": "codec's encoding", "decode": "codec's dec
 class Health:
     """Judges one snapshot after the other.
 
-    Its one attribute is swapped in one assignment, so several threads may ask: the worst that can
+    Each attribute is swapped in one assignment, so several threads may ask: the worst that can
     come of it is a verdict by the threshold of a moment ago.
     """
 
     def __init__(self) -> None:
         self.culprit: Culprit = ""
+        self._echo_since: float | None = None
 
     def judge(self, stats: Stats) -> str:
         """One line, empty while all is well."""
-        self.culprit = found = culprit(stats, self.culprit)
+        self.culprit = found = culprit(stats, self.culprit, self._echo_lasts_s(stats))
         return health(stats, found)
+
+    def _echo_lasts_s(self, stats: Stats) -> float:
+        """For how long an echo has been too loud, by the clock of the talk."""
+        limit = ECHO_FROM_DB if self._echo_since is None else ECHO_UNTIL_DB
+        if stats.echo_db is None or stats.echo_db < limit:
+            self._echo_since = None
+            return 0.0
+        since = self._echo_since
+        if since is None:
+            self._echo_since = since = stats.elapsed_s
+        return stats.elapsed_s - since
 
     @property
     def slow(self) -> bool:
@@ -65,10 +106,31 @@ class Health:
         return self.culprit in _NAMES
 
 
-def culprit(stats: Stats, before: Culprit = "") -> Culprit:
-    """What is to blame, if it was `before` a moment ago: the thresholds depend on it."""
+def culprit(stats: Stats, before: Culprit = "", echo_s: float = 0.0) -> Culprit:
+    """What is to blame, if it was `before` a moment ago: the thresholds depend on it.
+
+    Args:
+        echo_s: for how long there has been a loud echo.
+    """
+    if stats.microphone_lost:
+        return "microphone"
+    if stats.speaker_lost:
+        return "speaker"
+    if stats.recording_error:
+        return "recording"
     if stats.elapsed_s < SETTLE_SECONDS:
         return ""
+    return _too_slow(stats, before) or _unheard(stats, echo_s)
+
+
+def _unheard(stats: Stats, echo_s: float) -> Culprit:
+    """What is wrong with what the model hears."""
+    if stats.silent_s > SILENT_FROM_SECONDS and not stats.muted:
+        return "silent"
+    return "echo" if echo_s > ECHO_SECONDS and not stats.muted else ""
+
+
+def _too_slow(stats: Stats, before: Culprit) -> Culprit:
     times = _times(stats)
     slow = [
         name
@@ -85,13 +147,27 @@ def culprit(stats: Stats, before: Culprit = "") -> Culprit:
 
 
 def health(stats: Stats, culprit: Culprit) -> str:
-    """The culprit in words and numbers."""
-    if culprit == "":
-        return ""
-    if culprit == "stalled":
-        return f"the model has not answered for {stats.stalled_ms / 1000:.1f} s"
-    if culprit == "behind":
-        return f"catching up: {_behind_ms(stats) / 1000:.1f} s behind"
+    """The culprit in words and numbers, and what to try."""
+    match culprit:
+        case "":
+            return ""
+        case "microphone":
+            return f"microphone is gone: {_short(stats.microphone_lost)}{_ANOTHER}"
+        case "speaker":
+            return f"speaker is gone: {_short(stats.speaker_lost)}{_ANOTHER}"
+        case "recording":
+            error = _short(stats.recording_error)
+            remedy = "free some space, then c" if "full" in error else "c tries again"
+            return f"recording stopped: {error} – {remedy}"
+        case "stalled":
+            return f"the model has not answered for {stats.stalled_ms / 1000:.1f} s"
+        case "behind":
+            return f"catching up: {_behind_ms(stats) / 1000:.1f} s behind"
+        case "silent":
+            check = _PERMISSION if sys.platform == "darwin" else _SWITCH
+            return f"microphone is silent: {check} d chooses another one"
+        case "echo":
+            return "Moshi hears itself: wear headphones, or play it softer with -"
     ms = round(_times(stats)[culprit])
     name, budget = _NAMES[culprit], round(BUDGET_MS)
     if ms < 1000:
@@ -118,6 +194,13 @@ def slow_notice(stats: Stats, smaller: str = "--quant 4") -> Notice:
     if worst == "model" and stats.context_frames > stats.context_size / 2:
         hint += " On the screen, r begins with an empty context, which is quicker for a while."
     return Notice(f"The {_NAMES[worst]} is too slow", message, hint)
+
+
+def _short(why: str) -> str:
+    """A reason from outside, so that the line ends with what to try and not in the middle."""
+    why = why.strip().rstrip(".")
+    why = why[:1].lower() + why[1:]
+    return why if len(why) <= _WHY_LENGTH else f"{why[: _WHY_LENGTH - 1].rstrip()}…"
 
 
 def _times(stats: Stats) -> dict[Literal["model", "encode", "decode"], float]:

@@ -44,6 +44,7 @@ class LiveSource:
         self, microphone: MicrophoneLike, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name = microphone.name
+        self.device = microphone.device
         self._microphone = microphone
         self._clock = clock
         rate = microphone.rate
@@ -189,6 +190,7 @@ class LiveSink:
         self, speaker: SpeakerLike, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.name = speaker.name
+        self.device = speaker.device
         self._speaker = speaker
         self._clock = clock
         self._resampler = Resampler(SAMPLE_RATE, speaker.rate)

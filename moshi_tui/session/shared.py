@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from moshi_tui.session.backlog import WAIT_SECONDS
+from moshi_tui.session.echo import EchoDetector
 from moshi_tui.session.events import Event, SkipKind
 from moshi_tui.session.lag import Load
+from moshi_tui.session.tape import Tape
 
 Item = TypeVar("Item")
 
@@ -117,6 +119,8 @@ class Shared:
     emit: Callable[[Event], None]
     clock: Callable[[], float] = time.monotonic
     stop: threading.Event = field(default_factory=threading.Event)
+    tape: Tape = field(default_factory=Tape)
+    """Records what both sides hear, if anything does."""
     epoch: int = 0
     """Counts resets. Written by whoever calls `Engine.reset`."""
     surplus_s: Callable[[], float] = lambda: 0.0
@@ -133,6 +137,12 @@ class Shared:
     context_used: int = 0
     memory: int = 0
     started_at: float | None = None
+    silent_s: float = 0.0
+    """For how long the microphone has delivered digital silence. Written by the encode thread."""
+    echo: EchoDetector = field(default_factory=EchoDetector)
+    """Told by the decode thread what is played, asked by the encode thread."""
+    echo_db: float | None = None
+    """What it says. Written by the encode thread."""
     encode: Stopwatch = field(default_factory=Stopwatch)
     step: Stopwatch = field(default_factory=Stopwatch)
     decode: Stopwatch = field(default_factory=Stopwatch)

@@ -27,11 +27,14 @@ from moshi_tui.session.events import (
     Skipped,
     TextPiece,
     Underrun,
+    UserTurn,
     WasReset,
 )
 from moshi_tui.session.lag import unread_must_go
 from moshi_tui.session.playback import Placed, Playback
 from moshi_tui.session.shared import BATCH_FRAMES, Heard, Pipe, Said, Shared
+from moshi_tui.session.turns import Turns
+from moshi_tui.session.volume import Volume
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +62,7 @@ class EncodeStage:
         self._tail = tail
         self._silence = np.zeros(FRAME_SAMPLES, np.float32)
         self._detector = SpeechDetector()
+        self._turns = Turns()
         self._epoch = shared.epoch
         self._muted = False
         self._frame = 0
@@ -86,6 +90,7 @@ class EncodeStage:
     def _hear(self, frames: list[Frame]) -> None:
         """Encode what there is in one call, hand it on frame by frame."""
         self._tell_changes()
+        self._listen(frames)
         sound = [self._silence if self._muted else frame.pcm for frame in frames]
         started = self._shared.clock()
         codes = self._codec.encode(np.concatenate(sound))
@@ -95,20 +100,39 @@ class EncodeStage:
             if frame.lost:
                 self._tell_skipped(self._frame, "speech", frame.lost)
                 self._frame += frame.lost
-            activity = max(self._detector.update(block_levels(sound[index])))
+            self._shared.tape.heard(self._frame, frame.captured_at, sound[index])
+            levels = block_levels(sound[index])
+            blocks = self._detector.update(levels)
+            self._tell_turn(self._turns.add(self._frame, blocks, levels))
+            activity = max(blocks)
             heard = Heard(self._epoch, self._frame, codes[: self._n_user, index], frame.captured_at)
             self._frame += 1
             unread -= 1
             for shed in self._out.put(heard, activity, self._shared.load(unread)):
                 self._tell_skipped(shed.item.frame, "speech" if shed.speech else "silence")
 
+    def _listen(self, frames: list[Frame]) -> None:
+        """What the microphone delivers, muted or not: is it anything, and is it Moshi?"""
+        shared, source = self._shared, self._source
+        if not source.live:
+            return
+        for frame in frames:
+            silent = source.device is not None and not frame.pcm.any()
+            shared.silent_s = shared.silent_s + FRAME_SECONDS if silent else 0.0
+            shared.echo_db = shared.echo.heard(block_levels(frame.pcm), frame.captured_at)
+
     def _tell_skipped(self, frame: int, kind: SkipKind, frames: int = 1) -> None:
         ms = frames * FRAME_SECONDS * 1000
         self._shared.user_skips[kind] += ms
         self._shared.emit(Skipped(frame, "user", kind, ms))
 
+    def _tell_turn(self, turn: UserTurn | None) -> None:
+        if turn is not None:
+            self._shared.emit(turn)
+
     def _reset(self) -> None:
         self._epoch = self._shared.epoch
+        self._tell_turn(self._turns.end())
         self._out.clear()
         self._source.discard()
         self._codec.reset()
@@ -116,6 +140,8 @@ class EncodeStage:
     def _tell_changes(self) -> None:
         if self._muted != self._shared.muted:
             self._muted = self._shared.muted
+            if self._muted:
+                self._tell_turn(self._turns.end())
             self._shared.emit(Muted(self._frame, self._muted))
         if self._source.silent_from_here and not self._told_end:
             self._told_end = True
@@ -193,6 +219,7 @@ class DecodeStage:
 
     Args:
         playback: keeps live sound near now; None for a file, which gets every frame as it is.
+        volume: for live sound.
     """
 
     def __init__(
@@ -202,12 +229,14 @@ class DecodeStage:
         into: Pipe[Said],
         sink: FrameSink,
         playback: Playback | None,
+        volume: Volume,
     ) -> None:
         self._shared = shared
         self._codec = codec
         self._in = into
         self._sink = sink
         self._playback = playback
+        self._volume = volume
         self._epoch = shared.epoch
 
     def run(self) -> None:
@@ -237,6 +266,7 @@ class DecodeStage:
         if self._epoch != self._shared.epoch:
             self._epoch = self._shared.epoch
             self._sink.flush()
+            self._shared.tape.silenced(self._shared.clock() + self._sink.write(_NOTHING))
             self._codec.reset()
             if self._playback is not None:
                 self._playback.reset()
@@ -262,8 +292,10 @@ class DecodeStage:
         else:
             slack_s, gap_s = self._sink.slack_s(), self._sink.gap_s()
             placed = self._playback.place(pcm, slack_s, shared.clock(), shared.pace_s, gap_s)
-        ahead = self._sink.write(placed.pcm) + placed.lead / SAMPLE_RATE
-        shared.lag.add(shared.clock() + ahead - said.captured_at)
+        now = shared.clock()
+        ahead = self._speak(placed.pcm)
+        shared.tape.played(now + ahead, placed.pcm)
+        shared.lag.add(shared.clock() + ahead + placed.lead / SAMPLE_RATE - said.captured_at)
         if placed.late_s:
             silence_s = placed.late_s + placed.lead / SAMPLE_RATE
             shared.emit(Underrun(said.frame, silence_s * 1000))
@@ -271,3 +303,12 @@ class DecodeStage:
             if change.ms > 0:
                 shared.moshi_skips[change.kind] += change.ms
                 shared.emit(Skipped(said.frame, "moshi", change.kind, change.ms))
+
+    def _speak(self, pcm: Pcm) -> float:
+        """Give it to the speaker, at its volume; returns in how many seconds it will be heard."""
+        if self._playback is None:
+            return self._sink.write(pcm)
+        pcm = self._volume.apply(pcm)
+        ahead = self._sink.write(pcm)
+        self._shared.echo.played(block_levels(pcm), self._shared.clock() + ahead)
+        return ahead

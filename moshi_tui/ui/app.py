@@ -1,7 +1,8 @@
 """The app: turns the engine's events into what the screens show, and ends in time.
 
-Start: the loading screen is painted first, then the engine is made and started. Its listener
-posts every event as a message; nothing of the engine ever waits for the screen.
+Start: the loading screen is painted first. Only then, on a thread of its own, the engine is made
+(importing it takes a while); its listener posts every event as a message, and nothing of the engine
+ever waits for the screen. What the talk needs of Textual and NumPy is imported meanwhile, too.
 
 End: `q` starts to stop the engine on a thread of its own (`stopping.py`) and leaves the screen at
 once. Both go on side by side; `run_app` waits for both, for less than a second together.
@@ -10,67 +11,112 @@ once. Both go on side by side; `run_app` waits for both, for less than a second 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from moshi_tui.clean import clean
+from moshi_tui.config import THEMES, ScreenOptions
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.events import (
-    Event,
-    Failed,
-    InputEnded,
-    Loading,
-    Muted,
-    Notice,
-    Ready,
-    Skipped,
-    TextPiece,
-    Underrun,
-    WasReset,
-)
-from moshi_tui.ui.conversation import Conversation
-from moshi_tui.ui.engine_port import EngineFactory, EngineLike
-from moshi_tui.ui.messages import EngineEvent
+from moshi_tui.session.events import Failed, Loading, Notice, Ready, RecordingStopped
+from moshi_tui.ui.ascii import AsciiFilter
+from moshi_tui.ui.engine_port import DeskLike, EngineFactory, EngineLike
+from moshi_tui.ui.keys import KEYS
+from moshi_tui.ui.messages import EngineEvent, EngineMade
 from moshi_tui.ui.screens.loading import LoadingScreen
-from moshi_tui.ui.screens.talk import TalkScreen
 from moshi_tui.ui.stopping import Stopper
+from moshi_tui.ui.terminal import private_terminal
+from moshi_tui.ui.themes import ALL, DEFAULTS
 
-SETTLE_FRAMES = 38
-"""In the first 3 s threads and screen are still starting: what is made up for then is no news."""
+if TYPE_CHECKING:  # the talk itself is imported once the first picture is painted
+    from moshi_tui.session.events import Event
+    from moshi_tui.ui.screens.talk import TalkScreen
+    from moshi_tui.ui.talking import Talking
 
 
 class MoshiApp(App[None]):
-    """One talk with the engine that `make_engine` makes."""
+    """One talk with the engine that `make_engine` makes.
+
+    Args:
+        make_engine: called on a thread of its own once the first screen is painted, and again when
+            the person wants to try again.
+        make_desk: called when the person first wants to choose devices.
+        options: how it looks.
+        folder: where conversations are saved.
+        remember_theme: called with the name of a theme when the person chooses one.
+        clock: seconds; injected by tests.
+    """
 
     TITLE = "moshi-tui"
     CSS_PATH = "moshi.tcss"
+    COMMAND_PALETTE_DISPLAY = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", tooltip="Leave the talk"),
         Binding("ctrl+q,ctrl+c", "quit", show=False, priority=True),
     ]
 
-    def __init__(self, make_engine: EngineFactory) -> None:
+    def __init__(
+        self,
+        make_engine: EngineFactory,
+        make_desk: Callable[[], DeskLike],
+        options: ScreenOptions = ScreenOptions(),  # noqa: B008 - frozen
+        *,
+        folder: Path | None = None,
+        remember_theme: Callable[[str], None] = lambda name: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__()
-        self.conversation = Conversation()
+        for theme in ALL:
+            self.register_theme(theme)
+        self.theme = options.theme
         self.failure: MoshiTuiError | None = None
         """What has ended the talk or the loading."""
         self.engine: EngineLike | None = None
         self.stopper: Stopper | None = None
         """Stops the engine; None as long as there is none."""
+        self.recorded: list[RecordingStopped] = []
+        """Every recording that has ended, also after the app."""
+        self.talking: Talking | None = None
+        """The talk and its conversation, from the first event that belongs to it on."""
+        self.options = options
+        self.make_desk = make_desk
+        self.folder = folder or Path()
+        self.clock = clock
+        self._remember_theme = remember_theme
         self._make_engine = make_engine
-        self._loading = LoadingScreen()
-        self._talk: TalkScreen | None = None
+        self._loading = LoadingScreen(ascii=options.ascii, clock=clock)
         self._leaving = False
+        self._ascii = AsciiFilter()
+        self._making = 0
+        """Counts the engines asked for: events of one that was given up are not listened to."""
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own variables, for themes that don't know them."""
+        return DEFAULTS
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What every line goes through before it is painted."""
+        filters = super().get_line_filters()
+        return [*filters, self._ascii] if self.options.ascii else filters
 
     def transcript_text(self) -> str:
         """Moshi's words on the screen: all pieces joined and cleaned."""
-        return self.conversation.spoken()
+        return "" if self.talking is None else self.talking.conversation.spoken()
+
+    @property
+    def talk(self) -> TalkScreen | None:
+        """The screen of the talk, once there is one."""
+        return None if self.talking is None else self.talking.screen
 
     def on_mount(self) -> None:
         """Take the signals that ask for an end; start the engine after the first paint."""
@@ -97,104 +143,139 @@ class MoshiApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The command palette has nothing to offer before there is a talk."""
-        return not (action == "command_palette" and self._talk is None)
+        return not (action == "command_palette" and self.talk is None)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The actions of the keys, by name; nothing else."""
-        talk = self._talk
-        if talk is not None and not talk.failed:
-            if talk.muted:
-                yield SystemCommand(
-                    "Unmute", "Let Moshi hear the microphone", partial(talk.action_mute, False)
-                )
-            else:
-                yield SystemCommand(
-                    "Mute", "Let Moshi hear silence", partial(talk.action_mute, True)
-                )
-            yield SystemCommand("Reset", "Let Moshi forget the talk so far", talk.action_reset)
+        """The actions of the keys and the themes, by name; nothing else."""
+        talk = self.talk
+        for key in KEYS:
+            offered = key.label and key.action not in ("command_palette", "quit")
+            if talk is not None and offered and (key.on_failure or not talk.failed):
+                run = partial(self.run_action, key.action, talk)
+                yield SystemCommand(talk.label(key), key.help, run)
+        for theme in THEMES:
+            if theme != self.theme:
+                help = f"Draw in the {theme} colours from now on, also the next time"
+                yield SystemCommand(f"Theme: {theme}", help, partial(self.choose_theme, theme))
         yield SystemCommand("Quit", "Leave the talk", self.action_quit)
 
-    async def on_engine_event(self, message: EngineEvent) -> None:
-        """Something has happened in the engine."""
-        event = message.event
-        match event:
-            case Loading() if self._talk is None:
-                self._loading.show(event)
-            case Ready():
-                await self._begin_talk(event)
-            case TextPiece():
-                self._changed(self.conversation.add_piece(event.frame, event.text))
-            case Skipped() if event.frame < SETTLE_FRAMES:
-                self.conversation.pass_over(event)
-            case Underrun() if event.frame < SETTLE_FRAMES:
-                pass  # in the numbers only
-            case Skipped():
-                self._changed(self.conversation.add_skipped(event))
-            case Underrun():
-                self._changed(self.conversation.add_underrun(event))
-            case Muted():
-                if self._talk is not None:
-                    self._talk.muted = event.muted
-                self._happened(event.frame, "Muted" if event.muted else "Unmuted")
-            case WasReset():
-                text = "Reset: Moshi has forgotten the talk so far"
-                self._happened(event.frame, text, ends_utterance=True)
-            case InputEnded():
-                self._happened(event.frame, "The input is over: Moshi hears silence")
-            case Notice():
-                self._notice(event)
-            case Failed():
-                self._fail(event.error)
+    def choose_theme(self, name: str) -> None:
+        """Draw in other colours, and remember them."""
+        self.theme = name
+        try:
+            self._remember_theme(name)
+        except MoshiTuiError as error:
+            self._show_notice(Notice(error.title, error.message, error.hint))
+
+    # The engine.
 
     def _start_engine(self) -> None:
         if self._leaving:
             return
-        try:
-            self.engine = self._make_engine(self._listen)
-            self.stopper = Stopper(self.engine.stop)
-            self.engine.start()
-        except MoshiTuiError as error:
-            self._fail(error)
+        self._making += 1
+        number = self._making
+        listen = partial(self._listen, number)
 
-    def _listen(self, event: Event) -> None:
-        """Called on the engine's threads. Harmless, and without effect, once the app has ended."""
-        self.post_message(EngineEvent(event))
+        def make() -> None:
+            made: EngineLike | MoshiTuiError
+            try:
+                made = self._make_engine(listen)
+            except MoshiTuiError as error:
+                made = error
+            except Exception as error:  # noqa: BLE001 - raised again on the app's thread
+                self.call_later(_raise, error)
+                return
+            self.post_message(EngineMade(number, made))
 
-    async def _begin_talk(self, ready: Ready) -> None:
-        if self._talk is None and self.engine is not None and self.failure is None:
-            self._talk = TalkScreen(self.engine, self.conversation, ready.info)
-            self._happened(
-                0, f"Microphone: {ready.info.microphone}. Speaker: {ready.info.speaker}."
-            )
-            self._happened(0, f"Seed: {ready.info.seed}")
-            await self.switch_screen(self._talk)
+        threading.Thread(target=make, name="make-engine", daemon=True).start()
 
-    def _changed(self, index: int) -> None:
-        if self._talk is not None:
-            self._talk.transcript.update_from(index)
+    def on_engine_made(self, message: EngineMade) -> None:
+        """The engine can start, or could not be made."""
+        if self._leaving or message.number != self._making:
+            return
+        if isinstance(message.made, MoshiTuiError):  # there is no microphone, or no speaker
+            self._fail(message.made, stage="sound")
+            return
+        self.engine = message.made
+        self.stopper = Stopper(self.engine.stop)
+        self.engine.start()
 
-    def _happened(self, frame: int, text: str, *, ends_utterance: bool = False) -> None:
-        self._changed(self.conversation.add_event(frame, text, ends_utterance=ends_utterance))
+    def _listen(self, number: int, event: Event) -> None:
+        """Called on the engine's threads, also once the app has ended."""
+        if isinstance(event, RecordingStopped):
+            self.recorded.append(event)
+        self.post_message(EngineEvent(number, event))
 
-    def _notice(self, notice: Notice) -> None:
+    async def on_engine_event(self, message: EngineEvent) -> None:
+        """Something has happened in the engine."""
+        if message.number != self._making:
+            return
+        match message.event:
+            case Loading() if self.talk is None:
+                self._loading.show(message.event)
+            case Ready() if self.talk is None and self.engine is not None:
+                if self.failure is None:
+                    screen = self._the_talk().begin(self.engine, message.event.info)
+                    await self.switch_screen(screen)
+            case Notice():
+                self._show_notice(message.event)
+            case Failed():
+                self._fail(message.event.error)
+            case Loading() | Ready():
+                pass
+            case event:
+                self._the_talk().take(event)
+
+    def on_loading_screen_retry(self) -> None:
+        """Loading has failed, and the person wants another try."""
+        if self.failure is None or self.talk is not None:
+            return
+        self.failure = None
+        self._loading.restart()
+        old, self.engine, self.stopper = self.engine, None, None
+        self._making += 1  # the old engine is heard no more
+        threading.Thread(target=self._start_after, args=(old,), daemon=True).start()
+
+    def _start_after(self, old: EngineLike | None) -> None:
+        """Wait for an engine that has failed; two at once would need twice the memory."""
+        while old is not None and not old.stop(1.0):
+            pass
+        self.call_later(self._start_engine)
+
+    async def on_talk_screen_asked(self, message: TalkScreen.Asked) -> None:
+        """A key of the talk wants something that is not on its screen."""
+        await self._the_talk().asked(message.what)
+
+    def _the_talk(self) -> Talking:
+        """What keeps the conversation; also of what happens before the screen is there."""
+        if self.talking is None:
+            from moshi_tui.ui.talking import Talking
+
+            self.talking = Talking(self)
+        return self.talking
+
+    def _show_notice(self, notice: Notice) -> None:
         """A line in the transcript; while there is none to be seen, a notification as well."""
-        frame = 0 if self.engine is None else self.engine.stats.frame
-        text = " ".join(part for part in (f"{notice.title}:", notice.message, notice.hint) if part)
-        self._happened(frame, text)
-        if self._talk is None:
+        self._the_talk().notice(notice)
+        if self.talk is None:
             message = clean(f"{notice.message} {notice.hint}".strip())
             self.notify(message, title=clean(notice.title), markup=False)
 
-    def _fail(self, error: MoshiTuiError) -> None:
-        """Show the first error; those that follow from it go into the transcript."""
+    def _fail(self, error: MoshiTuiError, stage: str = "") -> None:
+        """Show the first error; those that follow from it go into the transcript. `stage` of
+        loading, if it is not the current one."""
         if self.failure is not None:
-            self._notice(Notice(error.title, error.message, error.hint))
+            self._show_notice(Notice(error.title, error.message, error.hint))
             return
         self.failure = error
-        if self._talk is None:
-            self._loading.fail(error)
+        if self.talk is None:
+            self._loading.fail(error, stage)
         else:
-            self._talk.fail(error)
+            self.talk.fail(error)
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 class Outcome(NamedTuple):
@@ -207,19 +288,36 @@ class Outcome(NamedTuple):
     thread in the middle of a long step can't be interrupted."""
     failure: MoshiTuiError | None
     """What the error screen said."""
+    recorded: tuple[RecordingStopped, ...] = ()
+    """The recordings of the talk, in order."""
 
 
-def run_app(make_engine: EngineFactory) -> Outcome:
+def run_app(
+    make_engine: EngineFactory,
+    make_desk: Callable[[], DeskLike],
+    options: ScreenOptions = ScreenOptions(),  # noqa: B008 - frozen
+    *,
+    log: Path = Path(os.devnull),
+    folder: Path | None = None,
+    remember_theme: Callable[[str], None] = lambda name: None,
+) -> Outcome:
     """Show the app until the person leaves; the terminal is as it was when this returns.
 
     Must run on the main thread. An exception in the app itself ends it with its traceback on
     stderr and status 1. Raises what the engine's `stop` raises.
+
+    Args:
+        log: where goes what native libraries print.
+        make_engine, make_desk, options, folder, remember_theme: see `MoshiApp`.
     """
-    app = MoshiApp(make_engine)
     stopped = True
-    try:
-        app.run()
-    finally:
-        if app.stopper is not None:
-            stopped = app.stopper.finish()
-    return Outcome(app.return_code or 0, stopped, app.failure)
+    with private_terminal(log):
+        app = MoshiApp(
+            make_engine, make_desk, options, folder=folder, remember_theme=remember_theme
+        )
+        try:
+            app.run()
+        finally:
+            if app.stopper is not None:
+                stopped = app.stopper.finish()
+    return Outcome(app.return_code or 0, stopped, app.failure, tuple(app.recorded))

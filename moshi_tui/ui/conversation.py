@@ -6,43 +6,71 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moshi_tui.clean import Cleaner, clean
-from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
-from moshi_tui.session.catchup import CatchUp, Episode, Interruption, earliest
-from moshi_tui.session.events import Skipped, Underrun
+from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
+from moshi_tui.session.catchup import CatchUp, Episode, Interruption, duration, earliest
+from moshi_tui.session.events import Skipped, Underrun, UserTurn
 from moshi_tui.session.pauses import Pauses
+from moshi_tui.ui.loudness import strip
+
+MOSHI, YOU = "Moshi", "You"
 
 
 @dataclass
 class Entry:
-    """An utterance, or something that happened."""
+    """An utterance, a turn of the user, or something that happened."""
 
     frame: int
     """When it began."""
     speaker: str
-    """"Moshi"; empty for something that happened."""
+    """`MOSHI`, `YOU`; empty for something that happened."""
     text: str
-    """Cleaned, one line. An utterance keeps its spaces, so that utterances can be joined."""
+    """Cleaned, one line. Of Moshi's utterance its words, with all their spaces, so that utterances
+    can be joined; it only ever grows at its end. Of a user's turn how loud and how long it was."""
+    frames: int = 0
+    """How long it has lasted by now; known of a user's turn only."""
 
     @property
     def clock(self) -> str:
-        """The time since the start, mm:ss (minutes go on beyond 99)."""
+        """The time since the start: mm:ss, from an hour on h:mm:ss."""
         minutes, seconds = divmod(self.frame * FRAME_SAMPLES // SAMPLE_RATE, 60)
-        return f"{minutes:02}:{seconds:02}"
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+    @property
+    def plain(self) -> str:
+        """What a text file says of it."""
+        if self.speaker == YOU:
+            return f"spoke for {_lasted(self.frames)}"
+        return self.text.strip()
 
 
 class Conversation:
     """The entries of one talk. Belongs to the thread of the app.
 
-    Words join the open utterance until Moshi pauses for a second or is reset. What happens
-    meanwhile comes after it and does not cut it in two, so an utterance that is not the last entry
-    may still grow; and what happens again and again changes the entry that told it first. So the
-    methods return the index of the first entry that changed, `len(entries)` if none did.
+    Words join the open utterance until Moshi pauses for a second or is reset. What the user says
+    and what happens meanwhile comes after it and does not cut it in two, so an utterance that is
+    not the last entry may still grow; and what happens again and again, or goes on, changes the
+    entry that told it first.
+
+    Entries stand in the order in which they began. A user's turn is known a moment after it began
+    only: it goes before what began in that moment.
+
+    So the methods return the index of the one entry that is new or has changed; `len(entries)` if
+    none has. An index below it never changes its entry.
+
+    Args:
+        ascii: draw the user's turns without block characters.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ascii: bool = False) -> None:
         self.entries: list[Entry] = []
         self.open: int | None = None
         """Index of the utterance that may still grow."""
+        self.clock_width = len("00:00")
+        """Cells of the longest time so far."""
+        self._ascii = ascii
+        self._turn: int | None = None  # index of the user's newest turn
+        self._settled = 0  # entries before this index stay where they are: a reset came after them
         self._pauses = Pauses()
         self._catch_up: CatchUp | None = None
         self._interruption: Interruption | None = None
@@ -60,8 +88,7 @@ class Conversation:
             self._blank += text
             return len(self.entries)
         else:
-            self.open = len(self.entries)
-            self.entries.append(Entry(frame, "Moshi", self._blank + text))
+            self.open = self._append(Entry(frame, MOSHI, self._blank + text))
             self._blank = ""
         if text:
             self._pauses.word(frame)
@@ -71,8 +98,23 @@ class Conversation:
         """Something happened, in words."""
         if ends_utterance:
             self.open = self._catch_up = self._interruption = None
-        self.entries.append(Entry(frame, "", clean(text)))
-        return len(self.entries) - 1
+        index = self._append(Entry(frame, "", clean(text)))
+        if ends_utterance:
+            self._settled = len(self.entries)
+        return index
+
+    def add_turn(self, event: UserTurn) -> int:
+        """The user speaks, or has spoken: events of the same turn share one entry."""
+        text = f"{strip(event.levels, ascii=self._ascii)} {_lasted(event.frames)}".strip()
+        if self._turn is None or self.entries[self._turn].frame != event.frame:
+            self._turn = self._insert(Entry(event.frame, YOU, text, event.frames))
+            return self._turn
+        turn = self.entries[self._turn]
+        turn.frames = event.frames
+        if turn.text == text:
+            return len(self.entries)
+        turn.text = text
+        return self._turn
 
     def pass_over(self, event: Skipped) -> None:
         """Time was made up for; not worth a word, but no pause of Moshi's either."""
@@ -100,12 +142,34 @@ class Conversation:
 
     def spoken(self) -> str:
         """Moshi's words: all pieces joined and cleaned."""
-        return "".join(entry.text for entry in self.entries if entry.speaker) + self._blank
+        return "".join(entry.text for entry in self.entries if entry.speaker == MOSHI) + self._blank
 
     def lines(self) -> Iterator[str]:
         """The whole as plain text, a line an entry."""
-        for entry in self.entries:
-            yield f"{entry.clock} {entry.speaker or '-'}  {entry.text.strip()}"
+        return map(self.line, self.entries)
+
+    def line(self, entry: Entry) -> str:
+        """An entry as plain text, with its time and who spoke."""
+        return f"{entry.clock:>{self.clock_width}} {entry.speaker or '-':<5}  {entry.plain}"
+
+    def _append(self, entry: Entry) -> int:
+        self.entries.append(entry)
+        self.clock_width = max(self.clock_width, len(entry.clock))
+        return len(self.entries) - 1
+
+    def _insert(self, entry: Entry) -> int:
+        """Put it before what began later."""
+        index = len(self.entries)
+        while index > self._settled and self.entries[index - 1].frame > entry.frame:
+            index -= 1
+        self._append(entry)
+        self.entries.insert(index, self.entries.pop())
+        if self.open is not None and self.open >= index:
+            self.open += 1
+        for episode in (self._catch_up, self._interruption):
+            if episode is not None and episode.entry is not None and episode.entry >= index:
+                episode.entry += 1
+        return index
 
     def _tell(self, episode: Episode) -> int:
         """Give it an entry, or bring the one it has up to date."""
@@ -117,3 +181,7 @@ class Conversation:
         else:
             self.entries[episode.entry].text = text
         return episode.entry
+
+
+def _lasted(frames: int) -> str:
+    return duration(frames * FRAME_SECONDS * 1000)

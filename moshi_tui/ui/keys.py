@@ -34,6 +34,8 @@ class Key:
     """Shown at the bottom, in the order of the table, as far as there is room."""
     on_failure: bool = False
     """Still of use after the talk has ended with an error."""
+    short: str = ""
+    """The label where there is little room."""
 
 
 KEYS: tuple[Key, ...] = (
@@ -47,52 +49,65 @@ KEYS: tuple[Key, ...] = (
         "terminal does not repeat keys: press to talk, press again to stop",
         "talk",
         footer=True,
+        short="Talk",
     ),
     Key("r", "r", "reset", "Reset", "Reset: Moshi forgets the talk so far", "talk", footer=True),
     Key("c", "c", "record", "Record", "Start and stop recording", "talk", footer=True),
-    Key(
-        "d", "d", "devices", "Devices", "Choose microphone and speaker, try them", "talk", True
-    ),
+    Key("d", "d", "devices", "Devices", "Choose microphone and speaker, try them", "talk", True),
     Key("plus,equals_sign", "+", "volume(2)", "Louder", "Play Moshi 2 dB louder", "talk"),
     Key("minus,underscore", "-", "volume(-2)", "Softer", "Play Moshi 2 dB softer", "talk"),
     Key(
-        "up,down", "↑ ↓", "", "", "Read back in the conversation, line by line", "read",
+        "up,down",
+        "↑ ↓",
+        "",
+        "",
+        "Read back in the conversation, line by line",
+        "read",
         on_failure=True,
     ),
-    Key(
-        "pageup,pagedown", "PgUp PgDn", "", "", "The same, page by page", "read", on_failure=True
-    ),
+    Key("pageup,pagedown", "PgUp PgDn", "", "", "The same, page by page", "read", on_failure=True),
     Key("home", "Home", "", "", "Go to the beginning", "read", on_failure=True),
+    Key("end", "End", "", "", "Go to the end, and follow it again", "read", on_failure=True),
     Key(
-        "end", "End", "", "", "Go to the end, and follow it again", "read", on_failure=True
+        "shift+up,shift+down,K,J",
+        "Shift+↑ ↓",
+        "",
+        "",
+        "Select, entry by entry (where the terminal keeps those keys for itself: K and J; or with "
+        "the mouse)",
+        "read",
+        on_failure=True,
     ),
     Key(
         "slash",
         "/",
         "search",
         "Search",
-        "Search the conversation; Enter for the one before, Shift+Enter for the next, Esc to leave",
+        "Search the conversation; Enter or ↑ for the one before, ↓ for the next, Esc to leave",
         "read",
         footer=True,
         on_failure=True,
     ),
-    Key(
-        "s", "s", "save", "Save", "Save the conversation as a text file", "read", True, True
-    ),
+    Key("s", "s", "save", "Save", "Save the conversation as a text file", "read", True, True),
     Key(
         "y",
         "y",
         "copy",
         "Copy",
-        "Copy what is selected with the mouse; without a selection the whole conversation",
+        "Copy what is selected; without a selection the whole conversation",
         "read",
         on_failure=True,
     ),
     Key("t", "t", "compact", "Compact", "The compact view, and back", "screen", footer=True),
     Key("question_mark,f1", "?", "help", "Help", "This list", "screen", True, True),
     Key(
-        "ctrl+p", "ctrl+p", "command_palette", "Palette", "All actions and themes by name",
-        "screen", on_failure=True,
+        "ctrl+p",
+        "ctrl+p",
+        "command_palette",
+        "Palette",
+        "All actions and themes by name",
+        "screen",
+        on_failure=True,
     ),
     Key("q,ctrl+q,ctrl+c", "q", "quit", "Quit", "Leave the talk", "screen", True, True),
 )

@@ -6,10 +6,27 @@ import re
 
 from rich.cells import cell_len, split_graphemes
 
-_NARROW = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027]*")
-"""Characters one cell wide: enough for what is mostly said."""
+_NARROW = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2581-\u2588]*")
+"""Characters one cell wide: enough for what is mostly said, and for strips of levels."""
 
 _WORD = re.compile(r"[^ ]+")  # not \S+: a no-break space must not break
+
+
+def is_narrow(text: str, start: int = 0) -> bool:
+    """Whether each character of cleaned `text[start:]` is sure to be one cell wide, by itself."""
+    return text.isascii() or _NARROW.fullmatch(text, start) is not None
+
+
+def snap(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span widened to whole grapheme clusters of `text`: part of one can't look different."""
+    if is_narrow(text) or start >= end:
+        return start, end
+    for first, last, _ in split_graphemes(text)[0]:
+        if first < start < last:
+            start = first
+        if first < end < last:
+            end = last
+    return start, end
 
 
 def wrap(text: str, width: int, start: int = 0) -> list[tuple[int, int]]:
@@ -20,7 +37,7 @@ def wrap(text: str, width: int, start: int = 0) -> list[tuple[int, int]]:
     break belong to no line. When text is appended, only the last line changes: wrapping again from
     its start gives the same as wrapping all.
     """
-    if _NARROW.fullmatch(text, start):
+    if is_narrow(text, start):
         return _wrap_narrow(text, width, start)
     spans: list[tuple[int, int]] = []
     begin = end = start  # of the line that is being filled

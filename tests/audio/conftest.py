@@ -15,4 +15,6 @@ def portaudio(monkeypatch):
     fake = FakePortAudio()
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
     monkeypatch.setattr(devices, "_hush", lambda: None)
-    return fake
+    devices.open_streams.clear()
+    yield fake
+    devices.open_streams.clear()

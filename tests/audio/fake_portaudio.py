@@ -40,6 +40,17 @@ class FakePortAudio:
             device("USB Audio", inputs=2, outputs=2, rate=44_100.0),
             device("USB Audio Pro", inputs=18, outputs=8, rate=96_000.0),
         ]
+        self.plugged_in = []
+        """What is found at the next initialisation."""
+        self.inits = 0
+
+    def _terminate(self):
+        assert not [stream for stream in self.streams if "close" not in stream.calls]
+
+    def _initialize(self):
+        self.inits += 1
+        self.devices += self.plugged_in
+        self.plugged_in = []
 
     def query_hostapis(self):
         return ({"name": "Core Audio"},)

@@ -1,9 +1,12 @@
 import builtins
 import sys
+import threading
+from dataclasses import replace
 
 import pytest
 
 from moshi_tui.audio import devices
+from moshi_tui.audio.streams import Microphone
 from moshi_tui.errors import MoshiTuiError
 from tests.audio.fake_portaudio import device
 
@@ -85,3 +88,63 @@ def test_a_missing_library_names_the_package(monkeypatch):
         devices.load()
     assert "apt install libportaudio2" in caught.value.hint
     assert "moshi-tui run" in caught.value.hint
+
+
+def test_a_device_plugged_in_later_is_found_once_portaudio_looks_anew(portaudio):
+    portaudio.plugged_in = [device("Headset", inputs=1)]
+    assert "Headset" not in [each.name for each in devices.list_devices()]
+    assert devices.look_anew()
+    assert "Headset" in [each.name for each in devices.list_devices()]
+
+
+def test_portaudio_does_not_look_anew_while_a_stream_is_open(portaudio):
+    microphone = Microphone(devices.pick("input", None))
+    assert not devices.look_anew()
+    assert portaudio.inits == 0
+    microphone.close()
+    assert devices.look_anew()
+
+
+def test_a_device_that_fits_nothing_may_have_been_plugged_in_just_now(portaudio):
+    portaudio.plugged_in = [device("Headset", inputs=1)]
+    assert devices.pick("input", "headset").index == 4
+    assert portaudio.inits == 1
+
+
+def test_what_fits_at_once_needs_no_new_look(portaudio):
+    devices.pick("input", "usb audio")
+    assert portaudio.inits == 0
+
+
+def test_a_device_is_found_again_by_its_name_and_not_by_its_number(portaudio):
+    usb = devices.pick("input", "usb audio")
+    portaudio.devices.insert(0, device("New", inputs=1))
+    assert devices.find(usb, "input").index == usb.index + 1
+    assert devices.find(replace(usb, host_api="JACK"), "input") is None
+    assert devices.find(devices.pick("output", "Built-in Output"), "input") is None
+
+
+def test_of_two_of_the_same_name_the_number_decides(portaudio):
+    portaudio.devices.append(device("USB Audio", inputs=2))
+    second = devices.list_devices()[-1]
+    assert devices.find(second, "input") == second
+    assert devices.find(replace(second, index=99), "input").index == 2
+
+
+def test_who_waits_too_long_for_portaudio_is_told(portaudio, monkeypatch):
+    monkeypatch.setattr(devices, "ANSWER_SECONDS", 0.05)
+    inside, enough = threading.Event(), threading.Event()
+
+    def hang():
+        with devices.alone():
+            inside.set()
+            enough.wait(5)
+
+    thread = threading.Thread(target=hang)
+    thread.start()
+    inside.wait(5)
+    with pytest.raises(MoshiTuiError, match="busy with another device"):
+        devices.list_devices()
+    enough.set()
+    thread.join(5)
+    assert devices.list_devices()

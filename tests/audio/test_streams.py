@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from moshi_tui.audio import streams
+from moshi_tui.audio import devices, streams
 from moshi_tui.audio.base import Sink, Source
 from moshi_tui.audio.devices import pick
 from moshi_tui.audio.streams import Microphone, Speaker
@@ -243,6 +243,38 @@ def test_closing_is_bounded_when_the_device_hangs(portaudio, monkeypatch):
     assert portaudio.streams[0].calls == ["start"]
     assert forgotten == [portaudio._exit_handler]
     released.set()
+
+
+def test_an_open_stream_is_known_until_it_is_closed(portaudio):
+    mic, out = microphone(), speaker()
+    assert len(devices.open_streams) == 2
+    mic.close()
+    out.close()
+    out.close()
+    assert not devices.open_streams
+
+
+def test_a_stream_that_hangs_while_it_closes_counts_as_open(portaudio, monkeypatch):
+    monkeypatch.setattr(streams, "CLOSE_SECONDS", 0.05)
+    mic = microphone()
+    mic.start()
+    portaudio.streams[0].hang = released = threading.Event()
+    mic.close()
+    assert not devices.look_anew()
+    speaker().close()  # others can be opened and closed in the meantime
+    released.set()
+    for _ in range(500):
+        if devices.look_anew():
+            break
+        threading.Event().wait(0.01)
+    assert portaudio.inits == 1
+
+
+def test_a_microphone_says_which_device_it_is(portaudio):
+    assert microphone("2").device == pick("input", "2")
+    assert speaker("2").device == pick("output", "2")
+    assert FileMicrophone(np.zeros(1, np.float32)).device is None
+    assert NullSpeaker().device is None
 
 
 def test_drain_waits_for_the_ring(portaudio):

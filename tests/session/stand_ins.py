@@ -111,6 +111,7 @@ class HandSource:
     """The test hands it the frames. `live`: whether they can wait."""
 
     name = "hand"
+    device = None
     live = False
     ended = False
     silent_from_here = False
@@ -168,6 +169,7 @@ class EarSink:
     """Keeps what it is given."""
 
     name = "ear"
+    device = None
 
     def __init__(self):
         self.played = []

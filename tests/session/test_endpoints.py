@@ -22,7 +22,12 @@ class Hand:
 
     def __init__(self, rate=SAMPLE_RATE, ring_s=4.0, stamped=True):
         self.microphone = SimpleNamespace(
-            **{"name": "hand", "rate": rate, "ring": Ring(round(rate * ring_s), overwrite=True)},
+            **{
+                "name": "hand",
+                "device": None,
+                "rate": rate,
+                "ring": Ring(round(rate * ring_s), overwrite=True),
+            },
             **{"latency_s": 0.02, "stamp": None, "failed": None, "finished": False},
             **{"overflows": 3, "start": lambda: None, "close": lambda: None},
         )
@@ -275,7 +280,14 @@ def test_a_flush_that_the_speaker_has_not_seen_yet_counts():
 def at_48_khz():
     ring = Ring(48_000, overwrite=False)
     speaker = SimpleNamespace(
-        **{"name": "48", "rate": 48_000, "ring": ring, "latency_s": 0.02, "stamp": None},
+        **{
+            "name": "48",
+            "device": None,
+            "rate": 48_000,
+            "ring": ring,
+            "latency_s": 0.02,
+            "stamp": None,
+        },
         **{"failed": None, "underruns": 1, "underflows": 2},
     )
     return LiveSink(speaker), ring

@@ -1,12 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 
+from moshi_tui.audio.devices import Device, pick
 from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker
 from moshi_tui.config import AudioOptions, CheckpointOptions, Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session import ends
+from tests.audio.conftest import portaudio
 
+__all__ = ["portaudio"]
+
+SPEAKER = Device(1, "Built-in Output", "Core Audio", 48_000, 0, 2, False, True)
 DEMO = CheckpointOptions(demo=True)
 
 
@@ -59,7 +66,85 @@ def test_files_stand_in(sound, tmp_path):
 
 def test_the_microphone_is_closed_if_the_speaker_refuses(sound, monkeypatch):
     closed = []
+
+    def refuse(device):
+        raise MoshiTuiError("Refused", device.name)
+
     monkeypatch.setattr(FileMicrophone, "close", lambda self: closed.append(self))
-    with pytest.raises(MoshiTuiError, match="No output"):
+    monkeypatch.setattr(ends, "pick", lambda kind, wanted: SPEAKER)
+    monkeypatch.setattr(ends, "Speaker", refuse)
+    with pytest.raises(MoshiTuiError, match="Refused"):
         ends.live_ends(Settings(audio=AudioOptions(input_file=sound)))
     assert len(closed) == 1
+
+
+def test_in_the_demo_a_device_that_refuses_is_none(monkeypatch):
+    def refuse(device):
+        raise MoshiTuiError("Refused", device.name)
+
+    monkeypatch.setattr(ends, "pick", lambda kind, wanted: SPEAKER)
+    monkeypatch.setattr(ends, "Speaker", refuse)
+    monkeypatch.setattr(ends, "Microphone", refuse)
+    source, sink = ends.live_ends(Settings(DEMO))
+    assert "recorded voice" in source.name
+    assert "none" in sink.name
+    source.close()
+    sink.close(drain=False)
+
+
+def test_no_device_is_looked_for_where_the_demo_does_without(monkeypatch):
+    asked = []
+    monkeypatch.setattr(ends, "pick", lambda kind, wanted: asked.append(kind))
+    ends.check_ends(Settings(DEMO))
+    assert not asked
+    ends.check_ends(Settings())
+    assert asked == ["input", "output"]
+
+
+def test_a_device_is_opened_by_its_name_and_flows(portaudio):
+    usb = replace(pick("input", "USB Audio Pro"), index=77)
+    devices = ends.Devices()
+    assert devices.known("input", usb)
+    source = devices.source(usb)
+    assert (source.name, source.device.index) == ("USB Audio Pro", 3)
+    assert portaudio.streams[0].calls == ["start"]
+    sink = devices.sink(usb)
+    assert portaudio.streams[1].calls == ["start"]
+    assert not devices.look_anew()
+    source.close()
+    sink.close(drain=False)
+    assert devices.look_anew()
+    assert portaudio.inits == 1
+
+
+def test_a_device_that_is_not_known(portaudio):
+    gone = replace(pick("input", "USB Audio Pro"), name="Old Headset")
+    devices = ends.Devices()
+    assert not devices.known("input", gone)
+    with pytest.raises(MoshiTuiError, match="Old Headset"):
+        devices.source(gone)
+    with pytest.raises(MoshiTuiError, match="Old Headset"):
+        devices.sink(gone)
+
+
+def test_a_device_that_refuses_to_start_is_closed(portaudio):
+    usb = pick("output", "USB Audio Pro")
+    make = portaudio.open
+
+    def open_badly(options):
+        stream = make(options)
+        stream.start_error = portaudio.PortAudioError("Error starting stream", -9999)
+        return stream
+
+    portaudio.open = open_badly
+    with pytest.raises(MoshiTuiError, match="Error starting stream"):
+        ends.Devices().sink(usb)
+    assert "close" in portaudio.streams[0].calls
+
+
+def test_what_is_plugged_in_is_known_by_a_fresh_list(monkeypatch):
+    monkeypatch.setattr(ends, "list_in_child", lambda: [SPEAKER])
+    devices = ends.Devices()
+    assert devices.plugged_in("output", replace(SPEAKER, index=9))
+    assert not devices.plugged_in("input", SPEAKER)
+    assert not devices.plugged_in("output", replace(SPEAKER, host_api="ALSA"))

@@ -1,11 +1,13 @@
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
+from moshi_tui.audio.devices import Device
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES
@@ -13,6 +15,8 @@ from moshi_tui.session import engine as engine_module
 from moshi_tui.session.endpoints import FileSink, FileSource
 from moshi_tui.session.engine import Engine
 from moshi_tui.session.events import (
+    DeviceChanged,
+    DeviceLost,
     Failed,
     Finished,
     Loading,
@@ -25,6 +29,8 @@ from moshi_tui.session.events import (
     WasReset,
 )
 from tests.session.stand_ins import EarSink, HandSource, parts
+
+USB = Device(3, "USB Audio", "ALSA", 48_000, 1, 2, False, False)
 
 
 class Talk:
@@ -419,10 +425,126 @@ def test_a_speaker_that_fails_is_told_though_nothing_is_played(monkeypatch):
     talk = live_talk(monkeypatch)
     talk.source.feed(0.5)
     talk.wait(lambda: len(talk.sink.played) == 1)
-    talk.sink.error = MoshiTuiError("The speaker has failed", "ear")
-    assert talk.engine.join(5.0)
-    (failed,) = talk.of(Failed)
-    assert failed.error.title == "The speaker has failed"
+    talk.sink.error = MoshiTuiError("The speaker has failed", "ear: Unplugged.")
+    talk.wait(lambda: talk.of(DeviceLost))
+    assert talk.of(DeviceLost) == [DeviceLost(0, "output", "ear", "Unplugged.")]
+    assert talk.engine.stats.speaker_lost == "Unplugged."
+    assert talk.engine.stats.health.startswith("speaker is gone: unplugged – d ")
+    talk.wait(lambda: talk.sink.closed)
+    talk.source.feed(0.5, 3)
+    talk.wait(lambda: talk.engine.stats.frames == 4)
+    talk.stop()
+    assert not talk.of(Failed)
+
+
+def test_without_its_microphone_the_talk_goes_on(monkeypatch):
+    talk = live_talk(monkeypatch)
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 1)
+    talk.engine._keeper.source.now = replace(talk.engine._keeper.source.now, device=USB)
+    talk.engine._keeper._opener = Nowhere()
+    talk.source.error = MoshiTuiError("The microphone has failed", "hand: Unplugged.")
+    talk.wait(lambda: talk.engine.stats.frames > 4)  # silence, in real time
+    stats = talk.engine.stats
+    talk.stop()
+    assert talk.of(DeviceLost) == [DeviceLost(0, "input", "hand", "Unplugged.")]
+    assert (stats.microphone, stats.microphone_lost) == ("hand", "Unplugged.")
+    assert stats.silent_s == 0
+    assert not talk.of(Failed)
+
+
+class Nowhere:
+    """An `Opener` that finds nothing."""
+
+    def source(self, device):
+        raise MoshiTuiError("No such device", device.name)
+
+    def plugged_in(self, side, device):
+        return False
+
+
+def test_another_device_is_taken_while_the_talk_goes_on(monkeypatch):
+    talk = live_talk(monkeypatch)
+    other_source, other_sink = HandSource(), EarSink()
+    other_source.live, other_source.name, other_source.device = True, USB.name, USB
+    other_sink.name, other_sink.device = USB.name, USB
+    talk.engine._keeper._opener = SimpleNamespace(
+        source=lambda device: other_source, sink=lambda device: other_sink
+    )
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.played) == 1)
+    talk.engine.use_device("input", USB)
+    talk.wait(lambda: len(talk.of(DeviceChanged)) == 1)
+    talk.engine.use_device("output", USB)
+    talk.wait(lambda: len(talk.of(DeviceChanged)) == 2)
+    stats = talk.engine.stats
+    other_source.feed(0.7, 2)
+    talk.wait(lambda: 0.7 in np.round(other_sink.played, 3))
+    talk.stop()
+    assert talk.of(DeviceChanged) == [
+        DeviceChanged(0, "input", "USB Audio"),
+        DeviceChanged(0, "output", "USB Audio"),
+    ]
+    assert (stats.microphone, stats.speaker) == ("USB Audio", "USB Audio")
+    assert talk.source.closed
+    assert talk.sink.closed
+    assert other_source.closed
+    assert other_sink.closed
+
+
+def test_before_the_sound_is_open_no_device_can_be_taken(monkeypatch):
+    talk = Talk(monkeypatch)
+    talk.engine.use_device("input", USB)
+    (notice,) = talk.of(Notice)
+    assert "not open" in notice.message
+
+
+def test_digital_silence_of_a_device_is_counted_until_it_says_something(monkeypatch):
+    talk = live_talk(monkeypatch)
+    talk.source.device = USB
+    talk.engine._keeper.source.now = replace(talk.engine._keeper.source.now, device=USB)
+    talk.source.feed(0.0, 3)
+    talk.wait(lambda: talk.engine.stats.silent_s > 0.2)
+    talk.source.feed(1e-5)
+    talk.wait(lambda: talk.engine.stats.silent_s == 0)
+    talk.stop()
+
+
+def test_the_volume_is_what_the_speaker_gets(monkeypatch):
+    talk = live_talk(monkeypatch)
+    talk.engine.set_volume(-20)
+    assert talk.engine.stats.volume_db == -20
+    talk.source.feed(0.5, 3)
+    talk.wait(lambda: len(talk.sink.played) == 3)
+    talk.engine.set_volume(-99)
+    assert talk.engine.stats.volume_db == -40
+    talk.source.feed(0.5, 3)
+    talk.wait(lambda: len(talk.sink.played) == 6)
+    talk.stop()
+    assert talk.sink.played[2] == pytest.approx(0.05)
+    assert talk.sink.played[5] == 0
+    assert np.abs(np.diff(np.concatenate(talk.sink.pcm[1:]))).max() < 1e-3
+
+
+def test_a_file_is_answered_at_its_own_volume(talk):
+    talk.engine.set_volume(-20)
+    talk.source.feed(0.5, 2)
+    talk.wait(lambda: len(talk.sink.played) == 2)
+    assert talk.sink.played == [0.5, 0.5]
+
+
+def test_a_microphone_that_hears_moshi_is_found_out(monkeypatch):
+    talk = live_talk(monkeypatch)
+    told = []
+    monkeypatch.setattr(talk.engine._shared.echo, "played", lambda *news: told.append(news))
+    monkeypatch.setattr(talk.engine._shared.echo, "heard", lambda levels, until: -12.0)
+    talk.source.feed(0.5)
+    talk.wait(lambda: talk.engine.stats.echo_db == -12.0)
+    talk.wait(lambda: told)
+    talk.stop()
+    levels, at = told[0]
+    assert levels[-1] == pytest.approx(-6, abs=0.1)
+    assert abs(at - time.monotonic()) < 5
 
 
 def test_a_machine_that_takes_long_for_a_step_says_so_before_the_twelfth(monkeypatch):

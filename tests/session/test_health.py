@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -154,3 +155,82 @@ def test_a_model_that_does_not_answer_is_named() -> None:
     # A step that is always long is no stall.
     slow = replace(stats, step_ms=400.0, stalled_ms=900.0)
     assert health.judge(slow).startswith("model 400 ms")
+
+
+def test_a_device_that_is_gone_is_told_first_and_at_once() -> None:
+    gone = replace(stats(300), elapsed_s=0.5, microphone_lost="It stopped by itself.")
+    assert line(gone) == "microphone is gone: it stopped by itself – d chooses another one"
+    gone = replace(stats(300), speaker_lost="It was unplugged.", recording_error="disk full")
+    assert line(gone) == "speaker is gone: it was unplugged – d chooses another one"
+
+
+def test_a_recording_that_has_ended_comes_before_a_slow_model() -> None:
+    ended = replace(stats(300), recording_error="disk full")
+    assert line(ended) == "recording stopped: disk full – free some space, then c"
+    ended = replace(stats(300), recording_error="no permission")
+    assert line(ended) == "recording stopped: no permission – c tries again"
+
+
+@pytest.mark.parametrize(
+    ("platform", "words"), [("darwin", "microphone permission"), ("linux", "muted or turned down")]
+)
+def test_a_silent_microphone(monkeypatch: pytest.MonkeyPatch, platform: str, words: str) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    assert line(stats(silent_s=4.9)) == ""
+    said = line(stats(silent_s=5.1))
+    assert said.startswith("microphone is silent: ")
+    assert words in said
+    assert "d chooses another one" in said
+    assert line(replace(stats(silent_s=99.0), muted=True)) == ""
+    assert line(stats(100, silent_s=99.0)).startswith("model")
+
+
+def test_an_echo_is_told_once_it_lasts_and_until_it_is_clearly_softer() -> None:
+    judge = Health()
+
+    def at(seconds: float, echo_db: float | None) -> str:
+        return judge.judge(replace(stats(), elapsed_s=seconds, echo_db=echo_db))
+
+    assert at(10, -20) == ""
+    assert at(12, -20) == ""
+    assert at(13.1, -20) == "Moshi hears itself: wear headphones, or play it softer with -"
+    assert at(14, -36).startswith("Moshi hears itself")
+    assert at(15, -39) == ""
+    assert at(16, -36) == ""
+    assert at(20, -36) == ""
+    assert at(21, -20) == ""
+    assert at(25, -20) != ""
+    assert at(26, None) == ""
+
+
+def test_a_model_that_hears_silence_does_not_hear_itself() -> None:
+    judge = Health()
+    for seconds in (10, 20):
+        muted = replace(stats(), elapsed_s=seconds, echo_db=-10.0, muted=True)
+        assert judge.judge(muted) == ""
+
+
+@pytest.mark.parametrize("platform", ["darwin", "linux"])
+def test_every_line_fits_twice_sixty_columns(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    long = (
+        "It could not be opened again after the sound server had been restarted by somebody. " * 3
+    )
+    troubles = [
+        stats(96.3),
+        stats(7700),
+        stats(decode_ms=96),
+        stats(stalled_ms=99_999.0),
+        stats(lag_ms=99_999.0),
+        stats(silent_s=99.0),
+        replace(stats(), microphone_lost=long),
+        replace(stats(), speaker_lost=long),
+        replace(stats(), recording_error=long),
+        replace(stats(), microphone_lost="It stopped by itself; was it unplugged?"),
+    ]
+    for trouble in troubles:
+        assert 0 < len(line(trouble)) <= 100
+    assert line(troubles[6]).endswith("… – d chooses another one")
+    assert "was it unplugged? – d" in line(troubles[9])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
 
+from moshi_tui.config import ScreenOptions
 from moshi_tui.ui.app import MoshiApp
-from tests.fakes import FakeEngine
+from tests.fakes import FakeDesk, FakeEngine
 
 
 def screen_text(app: App[None]) -> str:
@@ -20,14 +23,49 @@ def screen_text(app: App[None]) -> str:
     return "\n".join(strip.text for strip in strips)
 
 
+async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Let the app go on until something is so."""
+    async with asyncio.timeout(seconds) if hasattr(asyncio, "timeout") else _no_limit():
+        while not condition():
+            await pilot.pause(0.01)
+
+
+@asynccontextmanager
+async def _no_limit() -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def started(
+    engine: FakeEngine,
+    size: tuple[int, int] = (80, 24),
+    options: ScreenOptions = ScreenOptions(),  # noqa: B008 - frozen
+    *,
+    desk: FakeDesk | None = None,
+    notifications: bool = False,
+    **more: Any,
+) -> AsyncIterator[tuple[MoshiApp, Pilot[None]]]:
+    """An app whose engine has begun to load. `more` is for `MoshiApp`."""
+    app = MoshiApp(engine.listen_to, lambda: desk or FakeDesk(), options, **more)
+    async with app.run_test(size=size, notifications=notifications) as pilot:
+        await until(pilot, lambda: app.engine is not None and engine.calls)
+        yield app, pilot
+
+
 @asynccontextmanager
 async def talking(
-    engine: FakeEngine, size: tuple[int, int] = (80, 24)
+    engine: FakeEngine,
+    size: tuple[int, int] = (80, 24),
+    options: ScreenOptions = ScreenOptions(),  # noqa: B008 - frozen
+    *,
+    desk: FakeDesk | None = None,
+    notifications: bool = False,
+    **more: Any,
 ) -> AsyncIterator[tuple[MoshiApp, Pilot[None]]]:
     """An app whose loading is over."""
-    app = MoshiApp(engine.listen_to)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
+    more |= {"desk": desk, "notifications": notifications}
+    async with started(engine, size, options, **more) as (app, pilot):
         engine.load()
+        await until(pilot, lambda: app.talk is not None and app.screen is app.talk)
         await pilot.pause()
         yield app, pilot

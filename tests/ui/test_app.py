@@ -19,11 +19,12 @@ from moshi_tui.session.events import (
 from moshi_tui.session.stats import Stats
 from moshi_tui.ui.app import MoshiApp
 from moshi_tui.ui.engine_port import Listener
+from moshi_tui.ui.keys import KEYS
 from moshi_tui.ui.screens.loading import LoadingScreen
 from moshi_tui.ui.screens.talk import TalkScreen
 from moshi_tui.ui.widgets.transcript import Transcript
-from tests.fakes import INFO, FakeEngine
-from tests.ui.helpers import screen_text, talking
+from tests.fakes import INFO, FakeDesk, FakeEngine
+from tests.ui.helpers import screen_text, started, talking, until
 
 GONE = MoshiTuiError("Microphone is gone", "It has been [b]unplugged\x1b[31m.", "Plug it in.")
 TRUNCATED = MoshiTuiError("Checkpoint is truncated", "Two of four GB.", "moshi-tui --quant 4")
@@ -31,31 +32,57 @@ TRUNCATED = MoshiTuiError("Checkpoint is truncated", "Two of four GB.", "moshi-t
 
 async def test_loading() -> None:
     engine = FakeEngine()
-    app = MoshiApp(engine.listen_to)
-    async with app.run_test() as pilot:
-        await pilot.pause()
+    async with started(engine) as (app, pilot):
         assert engine.calls == [("start",)]
+        await pilot.pause(0.1)
         text = screen_text(app)
-        assert all(stage in text for stage in Loading.STAGES)
+        assert all(stage.capitalize() in text for stage in Loading.STAGES)
         assert "q Quit" in text
         assert "Mute" not in text
         engine.fire(Loading("files", "config.json"), Loading("weights", "4.8 GB", 0.5))
         await pilot.pause()
         text = screen_text(app)
-        assert "✓ files" in text
-        assert "▸ weights    4.8 GB" in text
-        assert "· codec" in text
-        assert "50%" in text
-        engine.fire(Loading("codec", "rusty\x1b[2Jmimi [b]"))
+        assert "✓ Files" in text
+        assert "4.8 GB" in text
+
+
+async def test_trying_again_after_a_failure() -> None:
+    engines: list[FakeEngine] = []
+
+    def make(listener: Listener) -> FakeEngine:
+        if len(engines) == 1:
+            engines.append(FakeEngine())
+            raise TRUNCATED
+        engines.append(FakeEngine().listen_to(listener))
+        return engines[-1]
+
+    app = MoshiApp(make, FakeDesk)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: engines and engines[0].calls)
+        engines[0].fire(Loading("weights", "", 0.4), Failed(GONE))
+        await until(pilot, lambda: app.failure is GONE)
         await pilot.pause()
-        assert "▸ codec      rustymimi [b]" in screen_text(app)
-        assert "50%" not in screen_text(app)
+        await pilot.press("r")  # the second one can't be made
+        await until(pilot, lambda: app.failure is TRUNCATED)
+        assert engines[0].calls == [("start",), ("stop", 1.0)]  # memory for two would be too much
+        engines[0].fire(Failed(GONE))
+        await pilot.pause()
+        assert app.failure is TRUNCATED
+        assert GONE.title not in screen_text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: len(engines) == 3 and engines[2].calls)
+        engines[2].load()
+        await until(pilot, lambda: app.talk is not None and app.screen is app.talk)
+        engines[2].fire(TextPiece(1, 9, "Hey"))
+        await pilot.pause(0.2)
+        assert "Moshi  Hey" in screen_text(app)
+        await pilot.press("q")
+    assert app.return_code == 0
 
 
 async def test_no_key_but_quit_while_loading() -> None:
     engine = FakeEngine()
-    app = MoshiApp(engine.listen_to)
-    async with app.run_test() as pilot:
+    async with started(engine) as (app, pilot):
         await pilot.press("m", "r", "ctrl+p")
         await pilot.pause()
         assert engine.calls == [("start",)]
@@ -70,7 +97,7 @@ async def test_ready_shows_the_talk() -> None:
         for words in (
             *("moshi-tui", "moshiko · q4 · Apple M3 Max", "00:00:00", "Conversation"),
             *("Built-in Microphone", "Headphones", "Levels", "You", "Timing", "lag"),
-            *("m Mute", "r Reset", "q Quit"),
+            *("m Mute", "r Reset", "c Record", "d Devices", "? Help", "q Quit"),
         ):
             assert words in text
         assert app.transcript_text() == ""
@@ -91,11 +118,9 @@ async def test_transcript_is_the_pieces_joined() -> None:
 
 async def test_events_before_ready_are_not_lost() -> None:
     engine = FakeEngine()
-    app = MoshiApp(engine.listen_to)
-    async with app.run_test(notifications=True) as pilot:
-        await pilot.pause()
+    async with started(engine, notifications=True) as (app, pilot):
         engine.fire(Notice("No [b]echo", "You may\x1b[2J hear it.", "Use headphones."))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         assert "No [b]echo" in screen_text(app)
         assert "You may hear it." in screen_text(app)
         engine.fire(TextPiece(1, 9, "Hey"), Ready(INFO), TextPiece(2, 9, " you"))
@@ -112,20 +137,20 @@ async def test_mute_and_unmute() -> None:
         assert engine.calls[-1] == ("set_muted", True)
         engine.update(muted=True)
         engine.fire(Muted(12, True))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         text = screen_text(app)
         assert "m Unmute" in text
-        assert "You   muted" in text
+        assert "You    muted" in text
         assert "00:00 ·      Muted" in text
         await pilot.press("m")
         await pilot.pause()
         assert engine.calls[-1] == ("set_muted", False)
         engine.update(muted=False)
         engine.fire(Muted(30, False))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         text = screen_text(app)
         assert "m Mute" in text
-        assert "You   muted" not in text
+        assert "You    muted" not in text
         assert "00:02 ·      Unmuted" in text
         assert len(engine.calls) == 3
 
@@ -157,13 +182,11 @@ async def test_input_over_and_notice() -> None:
 
 async def test_failure_while_loading() -> None:
     engine = FakeEngine()
-    app = MoshiApp(engine.listen_to)
-    async with app.run_test() as pilot:
-        await pilot.pause()
+    async with started(engine) as (app, pilot):
         engine.fire(Loading("weights", "", 0.4), Failed(TRUNCATED))
         await pilot.pause()
         text = screen_text(app)
-        for words in (TRUNCATED.title, TRUNCATED.message, TRUNCATED.hint, "✗ weights", "q Quit"):
+        for words in (TRUNCATED.title, TRUNCATED.message, TRUNCATED.hint, "✗ Weights", "q Quit"):
             assert words in text
         assert "40%" not in text
         await pilot.press("q")
@@ -181,9 +204,7 @@ async def test_a_long_error_is_read_by_key() -> None:
         await pilot.press("tab", "end")
         await pilot.pause(0.5)
         assert "The end." in screen_text(app)
-    app = MoshiApp(engine.listen_to)
-    async with app.run_test() as pilot:
-        await pilot.pause()
+    async with started(engine) as (app, pilot):
         engine.fire(Failed(MoshiTuiError("Long", message, "The end.")))
         await pilot.pause()
         await pilot.press("end")
@@ -195,8 +216,9 @@ async def test_failure_to_make_the_engine() -> None:
     def make(listener: Listener) -> FakeEngine:
         raise TRUNCATED
 
-    app = MoshiApp(make)
+    app = MoshiApp(make, FakeDesk)
     async with app.run_test() as pilot:
+        await until(pilot, lambda: app.failure is not None)
         await pilot.pause()
         assert TRUNCATED.title in screen_text(app)
         await pilot.press("q")
@@ -209,7 +231,7 @@ async def test_failure_while_talking(size: tuple[int, int]) -> None:
     async with talking(engine, size) as (app, pilot):
         engine.update(frame=3)
         engine.fire(TextPiece(1, 9, "My last words"), Failed(GONE))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         text = screen_text(app)
         for words in (GONE.title, "It has been [b]unplugged.", GONE.hint, "My last words"):
             assert words in text
@@ -221,7 +243,7 @@ async def test_failure_while_talking(size: tuple[int, int]) -> None:
         engine.fire(Failed(TRUNCATED))  # what follows from the first
         await pilot.pause()
         assert GONE.title in screen_text(app)
-        assert any(TRUNCATED.title in entry.text for entry in app.conversation.entries)
+        assert any(TRUNCATED.title in entry.text for entry in app.talking.conversation.entries)
         await pilot.press("q")
     assert app.return_code == 1
     assert app.failure is GONE
@@ -233,11 +255,11 @@ async def test_everything_fits(size: tuple[int, int]) -> None:
     async with talking(engine, size) as (app, pilot):
         engine.stats = Stats(lag_ms=1234, step_ms=123, underruns=12345, context_size=3000)
         engine.fire(TextPiece(1, 9, "Hey"))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         text = screen_text(app)
         for words in (
             *("moshi-tui", "moshiko · q4 · Apple M3 Max", "Moshi  Hey", "You  ", "1234 ms", "poor"),
-            *("60 s", "123 / 80 ms", "in 0  out 0", "12345", "0 of 240 s"),
+            *("60 s", "123 / 80 ms", "skipped in  0 s", "12345", "0 of 240 s"),
             *("m Mute", "r Reset", "q Quit"),
         ):
             assert words in text
@@ -252,15 +274,15 @@ async def test_health_line_comes_and_goes_and_moves_nothing(size: tuple[int, int
     engine = FakeEngine()
     async with talking(engine, size) as (app, pilot):
         engine.fire(TextPiece(1, 9, "Hey"))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         before = screen_text(app).splitlines()
         engine.update(health=SLOW)
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         shown = screen_text(app).splitlines()
         assert shown[-2] == f" {SLOW}".ljust(size[0])
         assert [*shown[:-2], shown[-1]] == [*before[:-2], before[-1]]
         engine.update(health="")
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         assert screen_text(app).splitlines() == before
 
 
@@ -268,12 +290,12 @@ async def test_health_line_wraps_where_it_is_narrow() -> None:
     engine = FakeEngine()
     async with talking(engine, (40, 20)) as (app, pilot):
         engine.update(health=SLOW)
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         lines = screen_text(app).splitlines()
         assert lines[-3].strip() == "model 96 ms a frame, 16 over budget:"
         assert lines[-2].strip() == "skipping 1 frame in 6"
         engine.update(health=SLOW * 5)
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         assert "Mute" in screen_text(app)
 
 
@@ -281,10 +303,10 @@ async def test_health_is_text_and_silent_after_a_failure() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.update(health="[b]mic\x1b[2J[/] is silent")
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         assert " [b]mic[/] is silent " in screen_text(app)
         engine.fire(Failed(GONE))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         assert "is silent" not in screen_text(app)
 
 
@@ -295,7 +317,7 @@ async def test_a_stall_is_told_in_the_conversation(size: tuple[int, int]) -> Non
         engine.fire(TextPiece(106, 9, "Hel"), Underrun(106, 2000.0))
         engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(108, 132)))
         engine.fire(TextPiece(132, 9, "lo"))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         words = " ".join(app.screen.query_one(Transcript).lines())
         words = " ".join(words.split())
         assert "Hello 00:0" in words
@@ -310,7 +332,7 @@ async def test_what_is_made_up_for_at_the_very_start_is_no_news() -> None:
         engine.fire(TextPiece(6, 9, "Hel"), Underrun(6, 2000.0))
         engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(8, 32)))
         engine.fire(TextPiece(32, 9, "lo"))
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         assert "Hello" in screen_text(app)  # what was skipped is no pause
         assert "Skipped" not in screen_text(app)
         assert "interrupted" not in screen_text(app)
@@ -331,8 +353,9 @@ async def test_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
-        engine.update(lag_ms=600, muted=True)
-        await pilot.pause(0.2)
+        engine.update(lag_ms=600)
+        await pilot.press("m")
+        await pilot.pause(0.45)
         text = screen_text(app)
         assert "poor" in text
         assert "muted" in text
@@ -346,7 +369,8 @@ async def test_command_palette_has_our_actions_only() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         names = [command.title for command in app.get_system_commands(app.screen)]
-        assert names == ["Mute", "Reset", "Quit"]
+        actions = [key.label for key in KEYS if key.label and key.label not in ("Palette", "Quit")]
+        assert names == [*actions, "Theme: light", "Theme: contrast", "Quit"]
         await pilot.press("ctrl+p")
         assert isinstance(app.screen, CommandPalette)
         await pilot.press("q")  # typed, not quit
@@ -354,9 +378,12 @@ async def test_command_palette_has_our_actions_only() -> None:
         assert app.is_running
         engine.fire(TextPiece(1, 9, "Hey"), Failed(GONE))  # behind the palette
         await pilot.press("escape")
-        await pilot.pause(0.2)
+        await pilot.pause(0.45)
         assert GONE.title in screen_text(app)
-        assert [command.title for command in app.get_system_commands(app.screen)] == ["Quit"]
+        names = [command.title for command in app.get_system_commands(app.screen)]
+        assert "Save" in names
+        assert "Mute" not in names
+        assert names[-1] == "Quit"
 
 
 async def test_an_error_in_the_app_is_not_swallowed() -> None:

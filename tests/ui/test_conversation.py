@@ -4,10 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moshi_tui.clean import clean
-from moshi_tui.session.events import SkipKind, Skipped, Underrun
+from moshi_tui.session.events import SkipKind, Skipped, Underrun, UserTurn
 from moshi_tui.session.pauses import PAUSE_FRAMES
 from moshi_tui.ui.conversation import Conversation
 from tests.ui.test_text import TEXT
+
+
+def turn(frame: int, frames: int, *, over: bool = True, level: float = -20.0) -> UserTurn:
+    return UserTurn(frame, frames, (level,) * (frames // UserTurn.BLOCK_FRAMES), over)
 
 
 def test_pieces_join_until_a_pause() -> None:
@@ -74,15 +78,31 @@ def test_clock() -> None:
     talk.add_piece(0, "a")
     talk.add_piece(749, "b")
     talk.add_piece(775, "c")
-    talk.add_piece(75_000, "d")
-    assert [entry.clock for entry in talk.entries] == ["00:00", "00:59", "01:02", "100:00"]
+    assert talk.clock_width == 5
+    talk.add_piece(44_999, "d")
+    talk.add_piece(45_038, "e")
+    assert [entry.clock for entry in talk.entries] == [
+        "00:00",
+        "00:59",
+        "01:02",
+        "59:59",
+        "1:00:03",
+    ]
+    assert talk.clock_width == 7
 
 
 def test_plain_lines() -> None:
     talk = Conversation()
     talk.add_piece(0, " Hey")
     talk.add_event(100, "Muted")
-    assert list(talk.lines()) == ["00:00 Moshi  Hey", "00:08 -  Muted"]
+    talk.add_turn(turn(110, 40))
+    talk.add_piece(45_000, "Still here?")
+    assert list(talk.lines()) == [
+        "  00:00 Moshi  Hey",
+        "  00:08 -      Muted",
+        "  00:08 You    spoke for 3.2 s",
+        "1:00:00 Moshi  Still here?",
+    ]
 
 
 def skip(talk: Conversation, *frames: int, kind: SkipKind = "silence") -> list[int]:
@@ -176,6 +196,65 @@ def test_a_reset_ends_what_was_caught_up() -> None:
     talk.add_event(10, "Reset", ends_utterance=True)
     skip(talk, *range(11, 21))
     assert [entry.text[:7] for entry in talk.entries] == ["Skipped", "Reset", "Skipped"]
+
+
+def test_a_turn_is_one_entry_that_grows() -> None:
+    talk = Conversation()
+    assert talk.add_turn(UserTurn(50, 3, (-60.0,), over=False)) == 0
+    assert talk.add_turn(UserTurn(50, 6, (-60.0, -15.0), over=False)) == 0
+    assert talk.add_turn(UserTurn(50, 9, (-60.0, -15.0, -37.0), over=True)) == 0
+    assert [(entry.frame, entry.speaker, entry.text) for entry in talk.entries] == [
+        (50, "You", "▁█▅ 0.7 s")
+    ]
+    assert talk.entries[0].frames == 9
+    assert talk.add_turn(UserTurn(50, 9, (-60.0, -15.0, -37.0), over=True)) == len(talk.entries)
+    assert talk.add_turn(turn(90, 6)) == 1
+
+
+def test_a_turn_without_block_characters() -> None:
+    talk = Conversation(ascii=True)
+    talk.add_turn(UserTurn(0, 12, (-90.0, -45.0, -30.0, 0.0), over=True))
+    assert talk.entries[0].text == ".-+# 1.0 s"
+
+
+def test_a_backchannel_does_not_cut_a_sentence() -> None:
+    talk = Conversation()
+    assert talk.add_piece(0, "So I went") == 0
+    assert talk.add_turn(turn(5, 6)) == 1
+    assert talk.add_piece(12, " up there") == 0
+    assert talk.add_turn(turn(5, 9)) == 1
+    assert [entry.text for entry in talk.entries] == ["So I went up there", "▇▇▇ 0.7 s"]
+
+
+def test_a_turn_stands_before_what_began_while_it_was_not_yet_known() -> None:
+    talk = Conversation()
+    talk.add_event(0, "Seed: 1")
+    talk.add_piece(101, "Oh")
+    skip(talk, *range(102, 110))
+    assert talk.add_turn(turn(100, 6)) == 1
+    assert talk.add_piece(110, ", sorry") == 2
+    assert skip(talk, *range(111, 115))[-1] == 3
+    assert [(entry.frame, entry.speaker) for entry in talk.entries] == [
+        (0, ""),
+        (100, "You"),
+        (101, "Moshi"),
+        (105, ""),
+    ]
+    assert talk.entries[2].text == "Oh, sorry"
+    assert talk.add_turn(turn(100, 9)) == 1
+
+
+def test_no_turn_goes_before_a_reset() -> None:
+    talk = Conversation()
+    talk.add_event(100, "Reset", ends_utterance=True)
+    assert talk.add_turn(turn(98, 6)) == 1
+
+
+def test_what_the_user_said_is_none_of_moshis_words() -> None:
+    talk = Conversation()
+    talk.add_piece(0, "Hey")
+    talk.add_turn(turn(5, 6))
+    assert talk.spoken() == "Hey"
 
 
 @given(

@@ -22,7 +22,7 @@ import os, sys, threading
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.events import Failed, Loading, Ready, TextPiece
 from moshi_tui.ui.app import run_app
-from tests.fakes import INFO, FakeEngine
+from tests.fakes import INFO, FakeDesk, FakeEngine
 
 state, stop_seconds, heeds = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "heeds"
 
@@ -42,7 +42,7 @@ class Engine(FakeEngine):
         if state == "crash":
             self.stats = None
 
-outcome = run_app(Engine(stop_seconds=stop_seconds, heeds_timeout=heeds).listen_to)
+outcome = run_app(Engine(stop_seconds=stop_seconds, heeds_timeout=heeds).listen_to, FakeDesk)
 os.write(1, f"<{outcome.status} {outcome.stopped}>".encode())
 os._exit(outcome.status)
 """

@@ -1,12 +1,22 @@
 from __future__ import annotations
 
 import pytest
+from textual.geometry import Offset
+from textual.strip import Strip
 
 from moshi_tui.session.stats import Skips, Stats
-from moshi_tui.ui.widgets.health import HealthLine
-from moshi_tui.ui.widgets.timing import LagHistory, Readout, lag_word
+from moshi_tui.ui.numbers import MEANINGS
+from moshi_tui.ui.widgets.lag_history import ASCII_BARS, BARS, LagHistory, lag_word
+from moshi_tui.ui.widgets.panel import Row
+from moshi_tui.ui.widgets.timing import TimingPanel
 from tests.fakes import FakeEngine
 from tests.ui.helpers import screen_text, talking
+
+SIZES = [(80, 24), (60, 20), (120, 40), (200, 60)]
+
+
+def text(row: Row) -> str:
+    return "".join(part for part, _ in row)
 
 
 @pytest.mark.parametrize(
@@ -17,159 +27,177 @@ def test_lag_word(lag: float | None, word: str) -> None:
     assert lag_word(lag) == word
 
 
+def bars(history: LagHistory, width: int, glyphs: str = BARS) -> str:
+    (line,) = history.graph(width, 1, glyphs)
+    return text(line)
+
+
 def test_history_grows_from_the_right() -> None:
     history = LagHistory()
-    assert history.bars(60) == " " * 60
+    assert bars(history, 60) == " " * 60
     history.add(0.1, 0.0)
     history.add(1.1, 600.0)
-    assert history.bars(60) == " " * 58 + "▁█"
+    assert history.graph(60) == [((" " * 58, ""), ("▁", "good"), ("█", "poor"))]
+
+
+def test_history_in_several_rows() -> None:
+    history = LagHistory()
+    for second, lag in enumerate([0.0, 300.0, 600.0, 10_000.0]):
+        history.add(second, lag)
+    assert [text(line)[-4:] for line in history.graph(60, 3)] == ["  ██", " ▄██", "▁███"]
+    assert [text(line)[-4:] for line in history.graph(60, 2, ASCII_BARS)] == ["  ##", "_###"]
 
 
 def test_history_shows_the_worst_of_a_column() -> None:
     history = LagHistory()
     for second in range(60):
         history.add(second, 600.0 if second == 31 else 0.0)
-    assert history.bars(6) == "▁▁▁█▁▁"
-    assert history.bars(100) == history.bars(60)
-    assert history.bars(0) == history.bars(-3) == ""
+    assert bars(history, 6) == "▁▁▁█▁▁"
+    assert history.graph(100) == history.graph(60)
+    assert history.graph(0) == history.graph(-3) == [()]
+    assert bars(history, 6, ASCII_BARS) == "___#__"
 
 
 def test_history_forgets_after_a_minute_and_leaves_gaps() -> None:
     history = LagHistory()
     history.add(0, 600.0)
     history.add(59.5, 0.0)
-    assert history.bars(60) == "█" + " " * 58 + "▁"
+    assert bars(history, 60) == "█" + " " * 58 + "▁"
     history.add(60.5, None)
-    assert history.bars(60) == " " * 58 + "▁ "
+    assert bars(history, 60) == " " * 58 + "▁ "
     history.add(1e6, 0.0)
-    assert history.bars(60) == " " * 59 + "▁"
+    assert bars(history, 60) == " " * 59 + "▁"
     history.add(3, 0.0)  # a new session
-    assert history.bars(60).strip() == "▁"
+    assert bars(history, 60).strip() == "▁"
 
 
-async def test_numbers() -> None:
-    engine = FakeEngine()
-    async with talking(engine, (80, 24)) as (app, pilot):
-        assert "lag       –" in screen_text(app)
-        engine.stats = Stats(
-            frames=775,
-            elapsed_s=3723.5,
-            lag_ms=312.4,
-            step_ms=54.4,
-            encode_ms=21,
-            decode_ms=22.6,
-            backlog_frames=1.5,
-            skips=Skips(1600, 320, 240, 0, 500),
-            dropped_input_ms=160,
-            underruns=3,
-            input_overflows=2,
-            output_underflows=14,
-            input_latency_ms=12.4,
-            output_latency_ms=33.6,
-            playout_ms=18.2,
-            playout_speed=1.1,
-            context_frames=775,
-            context_size=3000,
-            memory_bytes=5_400_000_000,
-        )
-        await pilot.pause(0.2)
-        text = screen_text(app)
-        for words in (
-            "lag       312 ms  fair",
-            "step      54 / 80 ms",
-            "encode    21 ms",
-            "decode    23 ms",
-            "backlog   120 ms",
-            "skipped   in 1.9 s ! ",
-            "          out 240 ms ",
-            "dropped   in 160 ms",
-            "playout   18 ms 1.1x",
-            "xruns     in 2  out 14",
-            "devices   12 + 34 ms",
-            "underruns 3",
-            "context   62 of 240 s",
-            "memory    5.4 GB",
-            "60 s",
-            "01:02:03",
-        ):
-            assert words in text
+def test_history_counts_the_seconds_of_each_word() -> None:
+    history = LagHistory()
+    assert history.words() == ()
+    for second, lag in enumerate([100.0] * 50 + [300.0] * 4 + [700.0] * 2):
+        history.add(second, lag)
+    assert text(history.words()) == "good 50 fair 4 poor 2"
+    history.add(200, 100.0)
+    assert history.words() == (("good 1", "good"),)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 24), (120, 40), (200, 60)])
-async def test_skipped_fits_and_nothing_is_cut(size: tuple[int, int]) -> None:
+FULL = Stats(
+    frames=775,
+    elapsed_s=3723.5,
+    lag_ms=312.4,
+    step_ms=54.4,
+    encode_ms=21,
+    decode_ms=22.6,
+    backlog_frames=1.5,
+    skips=Skips(1600, 320, 240, 0, 500),
+    dropped_output_ms=160,
+    underruns=3,
+    input_overflows=2,
+    output_underflows=14,
+    input_latency_ms=12.4,
+    output_latency_ms=33.6,
+    playout_ms=18.2,
+    playout_speed=1.1,
+    context_frames=775,
+    context_size=3000,
+    memory_bytes=5_400_000_000,
+)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_numbers(size: tuple[int, int]) -> None:
     engine = FakeEngine()
     async with talking(engine, size) as (app, pilot):
-        await pilot.pause(0.2)
-        assert "skipped   in 0  out 0" in screen_text(app)
-        engine.update(skips=Skips(99_000, 900, 99_000, 900, 0))
-        await pilot.pause(0.2)
-        text = screen_text(app)
-        for words in ("skipped   in 99.9 s !", "out 99.9 s !", "underruns 0"):
-            assert words in text
-        engine.update(skips=Skips(1600, 320, 240, 0, 0))
-        await pilot.pause(0.2)
-        assert ("in 1.9 s !  out 240 ms" in screen_text(app)) == (size[0] >= 120)
-        engine.update(skips=Skips(5_000_000, 0, 0, 5_000_000, 0))
-        await pilot.pause(0.2)
-        text = screen_text(app)
-        assert "in 83 min" in text
-        assert "in 83 min !" not in text
-        assert "out 83 min !" in text
-        engine.update(skips=Skips())
-        await pilot.pause(0.2)
-        assert "skipped   in 0  out 0" in screen_text(app)
+        assert "lag         -" in screen_text(app)
+        engine.stats = FULL
+        await pilot.pause(0.5)
+        shown = screen_text(app)
+        for words in (
+            *("lag         312 ms", "fair", "60 s", "fair 1", "step        54 / 80 ms"),
+            *("backlog     120 ms", "skipped in  1.9 s !", "skipped out 0.2 s", "underruns   3"),
+            *("playout     18 ms 1.1x", "context     62 of 240 s", "memory      5.4 GB"),
+            "01:02:03",
+        ):
+            assert words in shown
+        if size[1] >= 40:
+            for words in (
+                *("encode      21 ms", "decode      23 ms", "xruns       in 2 out 14"),
+                *("devices     12 + 34 ms", "dropped out 0.2 s", "hurried     0.5 s"),
+            ):
+                assert words in shown
 
 
-async def test_dropped_is_shown_only_when_there_is_any() -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_large_numbers_are_not_cut(size: tuple[int, int]) -> None:
     engine = FakeEngine()
-    async with talking(engine) as (app, pilot):
-        await pilot.pause(0.2)
-        assert "dropped" not in screen_text(app)
-        engine.update(dropped_output_ms=80)
-        await pilot.pause(0.2)
-        assert "dropped   out 80 ms" in screen_text(app)
-        engine.update(dropped_input_ms=1900)
-        await pilot.pause(0.2)
-        assert "dropped   in 1.9 s" in screen_text(app)
-        assert "          out 80 ms" in screen_text(app)
-        engine.update(dropped_input_ms=0, dropped_output_ms=0)
-        await pilot.pause(0.2)
-        assert "dropped" not in screen_text(app)
-        assert "underruns 0" in screen_text(app)
+    async with talking(engine, size) as (app, pilot):
+        engine.stats = Stats(
+            elapsed_s=1.0,
+            lag_ms=23_456,
+            step_ms=12_345,
+            skips=Skips(5_000_000, 1_000, 0, 5_000_000, 0),
+            underruns=12345,
+            playout_ms=120,
+            playout_speed=0.95,
+            context_size=3000,
+            context_frames=3000,
+        )
+        await pilot.pause(0.5)
+        shown = screen_text(app)
+        for words in (
+            *("lag         23 s", "poor", "12 s / 80 ms", "skipped in  5001 s !"),
+            *("skipped out 5000 s !", "underruns   12345", "120 ms 0.95x", "240 of 240 s"),
+        ):
+            assert words in shown
 
 
-@pytest.mark.parametrize(
-    ("speed", "shown"),
-    [(1.0, "18 ms   "), (1.004, "18 ms   "), (1.1, "18 ms 1.1x "), (0.95, "18 ms 0.95x ")],
-)
-async def test_speed_is_shown_unless_it_is_one(speed: float, shown: str) -> None:
+async def test_rows_appear_only_when_there_is_something_to_say() -> None:
     engine = FakeEngine()
-    async with talking(engine) as (app, pilot):
-        engine.update(playout_ms=18.4, playout_speed=speed)
-        await pilot.pause(0.2)
-        assert f"playout   {shown}" in screen_text(app)
+    async with talking(engine, (120, 40)) as (app, pilot):
+        await pilot.pause(0.4)
+        assert "dropped" not in screen_text(app)
+        assert "hurried" not in screen_text(app)
+        assert "x  " not in text(app.screen.query_one(TimingPanel).rows[8])
+        engine.update(dropped_output_ms=80, skips=Skips(moshi_speed_ms=1240))
+        await pilot.pause(0.4)
+        assert "dropped out 0.1 s" in screen_text(app)
+        assert "hurried     1.2 s" in screen_text(app)
 
 
 async def test_the_same_numbers_draw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = FakeEngine()
-    async with talking(engine) as (_, pilot):
+    async with talking(engine) as (app, pilot):
         engine.update(skips=Skips(1600, 320, 1240), playout_ms=18.1, health="too slow", lag_ms=180)
-        await pilot.pause(0.3)
+        await pilot.pause(0.5)
         drawn: list[str] = []
-        for widget in (Readout, HealthLine):
-            real = widget.render
-            monkeypatch.setattr(
-                widget, "render", lambda self, real=real: drawn.append(self.id) or real(self)
-            )
+        panel = app.screen.query_one(TimingPanel)
+        real = panel.render_line
+
+        def counted(y: int) -> Strip:
+            drawn.append(text(panel.rows[y]))
+            return real(y)
+
+        monkeypatch.setattr(panel, "render_line", counted)
         engine.update(skips=Skips(1601, 321, 1241), playout_ms=18.2, playout_speed=1.001)
-        await pilot.pause(0.3)
+        await pilot.pause(0.5)
         assert drawn == []
         engine.update(playout_ms=19.0)
-        await pilot.pause(0.3)
-        assert drawn == ["playout"]
+        await pilot.pause(0.5)
+        assert drawn == ["playout     19 ms"]
 
 
-async def test_every_row_explains_itself() -> None:
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_row_explains_itself(size: tuple[int, int]) -> None:
     engine = FakeEngine()
-    async with talking(engine) as (app, _):
-        assert all(row.tooltip for row in app.screen.query(Readout))
+    async with talking(engine, size) as (app, pilot):
+        engine.stats = FULL
+        await pilot.pause(0.5)
+        panel = app.screen.query_one(TimingPanel)
+        told = set()
+        for y in range(len(panel.rows)):
+            for x in (0, panel.content_size.width - 5):
+                told.add(panel._meaning(Offset(x, y)))
+        shown = screen_text(app)
+        assert told - {None} == {
+            meaning for label, meaning in MEANINGS.items() if f"{label} " in shown
+        }

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult, RenderResult
-from textual.containers import Vertical
-from textual.content import Content
-from textual.reactive import reactive
-from textual.widget import Widget
+from moshi_tui.ui.widgets.panel import Panel, Part, Row
 
-from moshi_tui.audio.levels import Level
-from moshi_tui.session.stats import Stats
+if TYPE_CHECKING:
+    from moshi_tui.audio.levels import Level
+    from moshi_tui.session.stats import Stats
 
 FLOOR_DB = -60.0
 """Where the bar begins; it ends at 0 dBFS."""
@@ -23,8 +21,23 @@ HOLD_SECONDS = 1.5
 """How long a peak, or a clipped sample, stays marked."""
 
 _FALL_DB_A_SECOND = 20.0
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
-_PEAK = "│"
+_SIDE = 7  # cells of a side's name
+_NUMBER = 5
+_SIDE_BY_SIDE = 48
+"""From so many cells on, and where the height allows one line only, both bars share it."""
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """What a bar is drawn with."""
+
+    parts: str
+    """From an empty cell to a full one."""
+    peak: str
+
+
+BLOCKS = Glyphs(" ▏▎▍▌▋▊▉█", "▕")
+ASCII = Glyphs(" -=#", "|")
 
 
 class PeakHold:
@@ -43,156 +56,117 @@ class PeakHold:
         return fallen
 
 
-class LevelMeter(Widget):
-    """One side: name, bar of the RMS level with a mark at the held peak, level in dBFS.
+class Meter:
+    """One side's bar of the RMS level, with a mark at the held peak, and the level in dBFS.
 
-    What has been clipped is said over the end of the bar, and "muted" instead of a bar.
+    Rounded to what can be seen: the same row again draws nothing.
     """
 
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "level-meter--name",
-        "level-meter--bar",
-        "level-meter--peak",
-        "level-meter--clip",
-        "level-meter--muted",
-    }
-    DEFAULT_CSS = """
-    LevelMeter {
-        height: 1;
-    }
-    LevelMeter > .level-meter--name {
-        color: $foreground;
-    }
-    LevelMeter > .level-meter--bar {
-        color: $success;
-        background: $panel;
-    }
-    LevelMeter > .level-meter--peak {
-        color: $foreground;
-        background: $panel;
-    }
-    LevelMeter > .level-meter--clip {
-        color: $text-error;
-        background: $error-muted;
-        text-style: bold;
-    }
-    LevelMeter > .level-meter--muted {
-        color: $text-warning;
-        text-style: bold;
-    }
-    """
-
-    level: reactive[Level] = reactive(Level())
-    """What is shown now: RMS and held peak."""
-    muted: reactive[bool] = reactive(False)
-    """Nothing is heard of this side, because the person wants it so."""
-
-    def __init__(
-        self,
-        side: str,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        id: str | None = None,
-    ) -> None:
-        super().__init__(id=id)
+    def __init__(self, side: str, glyphs: Glyphs, clock: Callable[[], float]) -> None:
         self._side = side
+        self._glyphs = glyphs
         self._clock = clock
         self._hold = PeakHold()
+        self._peak_db = -math.inf
         self._clipped_at = -math.inf
+        self._level: Level | None = None
 
-    def show(self, level: Level, muted: bool = False) -> None:
-        """Take the newest level in, 15 times a second."""
+    def take(self, level: Level) -> None:
+        """The newest level, 15 times a second."""
         now = self._clock()
         if level.clipped:
             self._clipped_at = now
-        self.level = Level(
-            level.rms_db,
-            self._hold.update(level.peak_db, now),
-            now - self._clipped_at < HOLD_SECONDS,
-        )
-        self.muted = muted
+        self._level = level
+        self._peak_db = self._hold.update(level.peak_db, now)
 
-    def validate_level(self, level: Level) -> Level:
-        """Whole decibels within the bar, so that what can't be seen draws nothing."""
-        return Level(_quantise(level.rms_db), _quantise(level.peak_db), level.clipped)
-
-    def render(self) -> RenderResult:
-        """Name, bar or "muted", number."""
-        style = self.get_visual_style
-        name = f"{self._side:<6}"
-        number = _number(self.level.rms_db)
-        cells = max(0, self.size.width - len(name) - len(number))
-        if self.muted:
-            return Content.assemble(
-                (name, style("level-meter--name")),
-                ("muted"[:cells].ljust(cells), style("level-meter--muted")),
-                end="",
-            )
-        bar = self._bar(cells)
-        clip = "CLIP"[:cells] if self.level.clipped else ""
-        bar = bar[: cells - len(clip)]
-        peak = bar.find(_PEAK)
-        parts = [(bar, style("level-meter--bar"))]
-        if peak >= 0:
-            parts = [
-                (bar[:peak], style("level-meter--bar")),
-                (_PEAK, style("level-meter--peak")),
-                (bar[peak + 1 :], style("level-meter--bar")),
-            ]
-        return Content.assemble(
-            (name, style("level-meter--name")),
-            *parts,
-            (clip, style("level-meter--clip")),
-            number,
-            end="",
+    def row(self, width: int, instead: str = "") -> Row:
+        """Name, bar, number in `width` cells; or the name and the words `instead`."""
+        name: Part = (f"{self._side:<{_SIDE}}"[: max(0, width)], "")
+        if instead:
+            room = max(0, width - _SIDE)
+            return (name, (instead[:room].ljust(room), "alert"))
+        rms_db = -math.inf if self._level is None else self._level.rms_db
+        room = max(0, width - _SIDE - _NUMBER - 1)
+        clip = "CLIP"[:room] if self._clock() - self._clipped_at < HOLD_SECONDS else ""
+        bar = bar_of(rms_db, self._peak_db, room, self._glyphs)[: room - len(clip)]
+        before, peak, after = bar.partition(self._glyphs.peak)
+        return (
+            name,
+            (before, "bar"),
+            (peak, "peak"),
+            (after, "bar"),
+            (clip, "clip"),
+            (f" {number(rms_db)}"[: max(0, width - _SIDE)], ""),
         )
 
-    def _bar(self, cells: int) -> str:
-        eighths = round(_share(self.level.rms_db) * cells * 8)
-        full, rest = divmod(eighths, 8)
-        bar = (_EIGHTHS[8] * full + _EIGHTHS[rest])[:cells].ljust(cells)
-        peak = min(cells - 1, int(_share(self.level.peak_db) * cells))
-        if cells and self.level.peak_db > FLOOR_DB and peak > full:
-            bar = f"{bar[:peak]}{_PEAK}{bar[peak + 1 :]}"
-        return bar
 
-
-class LevelsPanel(Vertical):
-    """Both meters."""
+class LevelsPanel(Panel):
+    """Both meters; one under the other, or side by side where there is one line only."""
 
     DEFAULT_CSS = """
     LevelsPanel {
         height: 4;
         padding: 0 1;
-        border: round $foreground 30%;
+        border: round $frame;
         border-title-color: $foreground;
+        border-subtitle-color: $foreground;
     }
     """
     BORDER_TITLE = "Levels"
 
-    def compose(self) -> ComposeResult:
-        """One meter a side."""
-        yield LevelMeter("You", id="you")
-        yield LevelMeter("Moshi", id="moshi")
+    def __init__(self, *, ascii: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        glyphs = ASCII if ascii else BLOCKS
+        self._you = Meter("You", glyphs, clock)
+        self._moshi = Meter("Moshi", glyphs, clock)
+        self._words = ("", "")
 
-    def show(self, stats: Stats) -> None:
-        """Take the newest numbers in."""
-        self.query_one("#you", LevelMeter).show(stats.user, stats.muted)
-        self.query_one("#moshi", LevelMeter).show(stats.moshi)
+    def show(self, stats: Stats, muted: str = "") -> None:
+        """Take the newest levels in. `muted`: what is said instead of the user's level while it is
+        muted; empty while it is not."""
+        self._you.take(stats.user)
+        self._moshi.take(stats.moshi)
+        self._words = (
+            "gone" if stats.microphone_lost else muted,
+            "gone" if stats.speaker_lost else "",
+        )
+        volume = f"volume {stats.volume_db:+.0f} dB" if round(stats.volume_db) else ""
+        if volume != (self.border_subtitle or ""):
+            self.border_subtitle = volume
+        self._draw()
+
+    def on_resize(self) -> None:
+        """Bars are as long as there is room."""
+        self._draw()
+
+    def _draw(self) -> None:
+        width, height = self.content_size
+        you, moshi = self._words
+        if height == 1 and width >= _SIDE_BY_SIDE:
+            left = (width - 3) // 2
+            first, second = self._you.row(left, you), self._moshi.row(width - 3 - left, moshi)
+            self.set_rows([(*first, ("   ", ""), *second)])
+        else:
+            self.set_rows([self._you.row(width, you), self._moshi.row(width, moshi)])
 
 
-def _quantise(db: float) -> float:
-    if db == -math.inf:
-        return db
-    return float(round(min(0.0, max(FLOOR_DB, db))))
+def bar_of(rms_db: float, peak_db: float, width: int, glyphs: Glyphs) -> str:
+    """A bar of exactly `width` cells, with the peak's mark where that lies beyond its end."""
+    steps = len(glyphs.parts) - 1
+    full, rest = divmod(round(_share(rms_db) * width * steps), steps)
+    bar = (glyphs.parts[-1] * full + glyphs.parts[rest])[:width].ljust(width)
+    peak = min(width - 1, int(_share(peak_db) * width))
+    if width > 0 and peak_db > FLOOR_DB and peak > full:
+        bar = f"{bar[:peak]}{glyphs.peak}{bar[peak + 1 :]}"
+    return bar
+
+
+def number(db: float) -> str:
+    """Five cells, whole decibels. "none" is digital silence: a microphone that is off, or not
+    permitted."""
+    return " none" if db == -math.inf else " <-60" if db <= FLOOR_DB else f"{min(0.0, db):5.0f}"
 
 
 def _share(db: float) -> float:
-    """How much of the bar a level fills, 0 to 1."""
-    return 0.0 if db == -math.inf else 1.0 - db / FLOOR_DB
-
-
-def _number(db: float) -> str:
-    """Five cells. "none" is digital silence: a microphone that is off, or not permitted."""
-    return " none" if db == -math.inf else " <-60" if db <= FLOOR_DB else f"{db:5.0f}"
+    """How much of the bar a level fills, 0 to 1; in steps of a decibel."""
+    return 0.0 if db == -math.inf else 1.0 - round(min(0.0, max(FLOOR_DB, db))) / FLOOR_DB

@@ -2,283 +2,182 @@
 
 from __future__ import annotations
 
-from collections import deque
-from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-from textual.app import ComposeResult, RenderResult
-from textual.containers import Vertical
-from textual.content import Content
-from textual.reactive import reactive
-from textual.widget import Widget
+from textual.events import MouseMove
+from textual.geometry import Offset
 
 from moshi_tui.frames import FRAME_SECONDS
-from moshi_tui.session.catchup import duration
-from moshi_tui.session.stats import Stats
+from moshi_tui.ui.numbers import MEANINGS
+from moshi_tui.ui.widgets.lag_history import ASCII_BARS, BARS, LagHistory, lag_word
+from moshi_tui.ui.widgets.panel import Panel, Row, cells, spread
 
-GOOD_MS = 250.0
-"""A lag below it is good: as in a talk between two rooms."""
-FAIR_MS = 500.0
-"""A lag below it is fair; from here on people talk over each other."""
+if TYPE_CHECKING:
+    from moshi_tui.session.stats import Stats
 
-_LABEL = 10  # cells of a label
-_SPAN_SECONDS = 60
-_FULL_MS = 600.0
+COLUMN = 24
+"""Cells that a column of numbers needs; where there is room for two, there are two."""
+
+_GAP = 3
+_LABEL = 12
 _BUDGET_MS = round(FRAME_SECONDS * 1000)
-_BARS = "▁▂▃▄▅▆▇█"
+_SPAN = " 60 s"
+_GRAPH_ROWS = 5
+"""Height of the lag's curve where there are lines to spare."""
+_LABELS = sorted(MEANINGS, key=len, reverse=True)
 
 
-def lag_word(lag_ms: float | None) -> str:
-    """ "good", "fair" or "poor"; empty while unknown."""
-    if lag_ms is None:
-        return ""
-    return "good" if lag_ms < GOOD_MS else "fair" if lag_ms < FAIR_MS else "poor"
-
-
-class Readout(Widget):
-    """One line: label, value, and a word that judges it."""
-
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "readout--label",
-        "readout--good",
-        "readout--fair",
-        "readout--poor",
-    }
-    DEFAULT_CSS = """
-    Readout {
-        height: 1;
-        text-wrap: nowrap;
-        text-overflow: ellipsis;
-    }
-    Readout > .readout--label {
-        color: $foreground-muted;
-    }
-    Readout > .readout--good {
-        color: $text-success;
-    }
-    Readout > .readout--fair {
-        color: $text-warning;
-    }
-    Readout > .readout--poor {
-        color: $text-error;
-        text-style: bold;
-    }
-    """
-
-    value: reactive[str] = reactive("–")
-    """Rounded to what is shown, so that the same number draws nothing."""
-    word: reactive[str] = reactive("")
-    """"good", "fair", "poor" or empty."""
-
-    def __init__(self, label: str, tooltip: str | None = None, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._label = label
-        self.tooltip = tooltip
-
-    def render(self) -> RenderResult:
-        """Label, value, and the word on the right."""
-        gap = " " * max(1, self.size.width - _LABEL - cell_len(self.value) - len(self.word))
-        return Content.assemble(
-            (self._label.ljust(_LABEL), self.get_visual_style("readout--label")),
-            self.value,
-            (gap + self.word, self.get_visual_style(f"readout--{self.word}")) if self.word else "",
-            end="",
-        )
-
-
-class SidesReadout(Vertical):
-    """A value for the microphone's side and one for the speaker's: on one line if they fit, else on
-    two; on none where there is neither."""
-
-    DEFAULT_CSS = """
-    SidesReadout {
-        height: auto;
-    }
-    """
-
-    def __init__(self, label: str, tooltip: str, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._first, self._second = Readout(label, tooltip), Readout("", tooltip)
-
-    def compose(self) -> ComposeResult:
-        """Two lines, of which the second is seldom needed."""
-        yield self._first
-        yield self._second
-
-    def show(self, into: str, out: str) -> None:
-        """Take the newest values in; an empty one is left out."""
-        both = "  ".join(filter(None, (into, out)))
-        fits = _LABEL + cell_len(both) <= self.size.width or not self.size.width
-        self._first.value = both if fits else into
-        self._second.value = "" if fits else out
-        self._second.display = not fits
-        self.display = bool(both)
-
-
-class LagHistory:
-    """The worst lag of each of the last 60 seconds."""
-
-    def __init__(self) -> None:
-        self._seconds: deque[float | None] = deque(maxlen=_SPAN_SECONDS)
-        self._now = -1
-
-    def add(self, elapsed_s: float, lag_ms: float | None) -> None:
-        """A lag measured `elapsed_s` after the start; seconds without one stay empty."""
-        second = int(elapsed_s)
-        if second < self._now:
-            self._seconds.clear()
-            self._now = -1
-        for _ in range(min(second - self._now, _SPAN_SECONDS)):
-            self._seconds.append(None)
-        self._now = second
-        if lag_ms is not None and self._seconds:
-            self._seconds[-1] = max(lag_ms, self._seconds[-1] or 0.0)
-
-    def bars(self, width: int) -> str:
-        """`width` characters at most, newest on the right; full height is 600 ms and more."""
-        width = min(width, _SPAN_SECONDS)
-        seconds = [None] * (_SPAN_SECONDS - len(self._seconds)) + list(self._seconds)
-        edges = [_SPAN_SECONDS * column // width for column in range(width + 1)] if width else []
-        bars = ""
-        for left, right in pairwise(edges):
-            known = [lag for lag in seconds[left:right] if lag is not None]
-            height = min(1.0, max(known) / _FULL_MS) if known else None
-            bars += " " if height is None else _BARS[int(height * (len(_BARS) - 1))]
-        return bars
-
-
-class LagSparkline(Widget):
-    """The last minute of the lag."""
-
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"lag-sparkline--label"}
-    DEFAULT_CSS = """
-    LagSparkline {
-        height: 1;
-        color: $primary;
-    }
-    LagSparkline > .lag-sparkline--label {
-        color: $foreground-muted;
-    }
-    """
-
-    bars: reactive[str] = reactive("")
-    """Block characters: the same ones draw nothing."""
-
-    _LABEL = " 60 s"
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._history = LagHistory()
-
-    def show(self, elapsed_s: float, lag_ms: float | None) -> None:
-        """Take the newest lag in."""
-        self._history.add(elapsed_s, lag_ms)
-        self.bars = self._history.bars(self.size.width - len(self._LABEL))
-
-    def render(self) -> RenderResult:
-        """Bars, and how long they reach back."""
-        return Content.assemble(
-            self.bars, (self._LABEL, self.get_visual_style("lag-sparkline--label")), end=""
-        )
-
-
-class TimingPanel(Vertical):
-    """Lag first; what explains it below, cut where the height does not allow more."""
+class TimingPanel(Panel):
+    """Lag first; what explains it below, the most telling first where there is little room."""
 
     DEFAULT_CSS = """
     TimingPanel {
         height: 1fr;
         padding: 0 1;
-        overflow: hidden;
-        border: round $foreground 30%;
+        border: round $frame;
         border-title-color: $foreground;
     }
     """
     BORDER_TITLE = "Timing"
 
-    def compose(self) -> ComposeResult:
-        """A line a number."""
-        lag = "From the end of what you say to the start of the answer, devices included"
-        yield Readout("lag", lag, id="lag")
-        yield LagSparkline(id="lag-history")
-        yield Readout("step", "What the model takes for a frame of 80 ms", id="step")
-        yield SidesReadout(
-            "skipped",
-            "Left out to catch up: in, what Moshi did not hear of you; out, what you did not hear "
-            "of Moshi. With ! there was speech in it, else it was silence",
-            id="skipped",
-        )
-        yield SidesReadout(
-            "dropped",
-            "Sound lost because a buffer was full: in, of the microphone; out, for the speaker",
-            id="dropped",
-        )
-        yield Readout("underruns", "How often there was nothing to play", id="underruns")
-        yield Readout("context", "What Moshi remembers of the talk", id="context")
-        yield Readout("backlog", "Heard by the microphone, not yet by Moshi", id="backlog")
-        playout = "Kept waiting for the speaker in case a frame is late; speed if it is not 1"
-        yield Readout("playout", playout, id="playout")
-        yield Readout("encode", "What the codec takes for a frame of yours", id="encode")
-        yield Readout("decode", "What the codec takes for a frame of Moshi's", id="decode")
-        xruns = "How often the system lost sound: in, of the microphone; out, for the speaker"
-        yield SidesReadout("xruns", xruns, id="xruns")
-        yield Readout("devices", "Their part of the lag: microphone + speaker", id="devices")
-        yield Readout("memory", "What the model occupies", id="memory")
+    def __init__(self, *, ascii: bool = False) -> None:
+        super().__init__()
+        self._bars = ASCII_BARS if ascii else BARS
+        self._history = LagHistory()
+        self._stats: Stats | None = None
+
+    def note(self, stats: Stats) -> None:
+        """Remember a lag without drawing anything."""
+        self._history.add(stats.elapsed_s, stats.lag_ms)
 
     def show(self, stats: Stats) -> None:
         """Take the newest numbers in."""
-        lag = self.query_one("#lag", Readout)
-        lag.value, lag.word = _ms(stats.lag_ms), lag_word(stats.lag_ms)
-        self.query_one(LagSparkline).show(stats.elapsed_s, stats.lag_ms)
+        self.note(stats)
+        self._stats = stats
+        self._draw()
+
+    def on_resize(self) -> None:
+        """More or less fits."""
+        self._draw()
+
+    def on_mouse_move(self, event: MouseMove) -> None:
+        """Whoever points at a number is told what it means."""
+        self.tooltip = self._meaning(event.get_content_offset(self))
+
+    def _meaning(self, spot: Offset | None) -> str | None:
+        if spot is None or spot.y >= len(self.rows):
+            return None
+        line = "".join(text for text, _ in self.rows[spot.y])
+        columns = max(1, (self.content_size.width + _GAP) // (COLUMN + _GAP))
+        begin = spot.x // ((self.content_size.width + _GAP) // columns)
+        cell = line[begin * ((self.content_size.width + _GAP) // columns) :]
+        label = next((label for label in _LABELS if cell.startswith(label)), "60 s")
+        return MEANINGS[label] if cell.strip() else None
+
+    def _draw(self) -> None:
+        if self._stats is None:
+            return
+        width, height = self.content_size
+        columns = max(1, (width + _GAP) // (COLUMN + _GAP))
+        column = (width - _GAP * (columns - 1)) // columns
+        groups = self._groups(self._stats, column)
+        rows = [row for group in groups for row in group]
+        spare = height - len(rows) - (len(groups) - 1)
+        if columns == 1 and spare >= 0:
+            if spare >= _GRAPH_ROWS:
+                groups = self._groups(self._stats, column, _GRAPH_ROWS)
+            rows = [row for group in groups for row in (*group, ())][:-1]
+        self.set_rows(_beside(rows[: columns * height], height, columns, column))
+
+    def _groups(self, stats: Stats, width: int, graph_rows: int = 1) -> list[list[Row]]:
+        """All rows, `width` cells wide at most: what is most telling first."""
         skips = stats.skips
-        into, out = f"{stats.input_latency_ms:.0f}", f"{stats.output_latency_ms:.0f}"
-        values = {
-            "step": "–" if stats.step_ms is None else f"{stats.step_ms:.0f} / {_BUDGET_MS} ms",
-            "underruns": str(stats.underruns),
-            "context": f"{_seconds(stats.context_frames)} of {_seconds(stats.context_size)} s",
-            "backlog": f"{stats.backlog_frames * FRAME_SECONDS * 1000:.0f} ms",
-            "playout": f"{stats.playout_ms:.0f} ms{_speed(stats.playout_speed)}",
-            "encode": _ms(stats.encode_ms),
-            "decode": _ms(stats.decode_ms),
-            "devices": f"{into} + {out} ms",
-            "memory": f"{stats.memory_bytes / 1e9:.1f} GB" if stats.memory_bytes else "–",
-        }
-        sides = {
-            "skipped": (
-                f"in {_skipped(skips.user_ms, skips.user_speech_ms)}",
-                f"out {_skipped(skips.moshi_ms, skips.moshi_speech_ms)}",
-            ),
-            "dropped": (
-                f"in {_span(stats.dropped_input_ms)}" if stats.dropped_input_ms else "",
-                f"out {_span(stats.dropped_output_ms)}" if stats.dropped_output_ms else "",
-            ),
-            "xruns": (f"in {stats.input_overflows}", f"out {stats.output_underflows}"),
-        }
-        for name, value in values.items():
-            self.query_one(f"#{name}", Readout).value = value
-        for name, (user, moshi) in sides.items():
-            self.query_one(f"#{name}", SidesReadout).show(user, moshi)
+        lag = (("lag".ljust(_LABEL), "quiet"), (_ms(stats.lag_ms), "strong"))
+        word = lag_word(stats.lag_ms)
+        *higher, graph = self._history.graph(width - len(_SPAN), graph_rows, self._bars)
+        speed = "" if _factor(stats.playout_speed) == "1" else f" {_factor(stats.playout_speed)}x"
+        memory = f"{stats.memory_bytes / 1e9:.1f} GB" if stats.memory_bytes else "-"
+        devices = f"{stats.input_latency_ms:.0f} + {stats.output_latency_ms:.0f} ms"
+        more = [
+            _row("encode", _ms(stats.encode_ms)),
+            _row("decode", _ms(stats.decode_ms)),
+            _row("devices", devices),
+            _row("xruns", f"in {stats.input_overflows} out {stats.output_underflows}"),
+        ]
+        if stats.dropped_output_ms:  # what is dropped of the input counts as skipped
+            more.append(_row("dropped out", _seconds(stats.dropped_output_ms)))
+        if skips.moshi_speed_ms:
+            more.append(_row("hurried", _seconds(skips.moshi_speed_ms)))
+        return [
+            [
+                spread(lag, ((word, word),) if word else (), width),
+                *higher,
+                (*graph, (_SPAN, "quiet")),
+                self._history.words(),
+            ],
+            [
+                _row("step", _step(stats.step_ms)),
+                _row("backlog", _ms(stats.backlog_frames * FRAME_SECONDS * 1000)),
+                _row("skipped in", _skipped(skips.user_ms, skips.user_speech_ms)),
+                _row("skipped out", _skipped(skips.moshi_ms, skips.moshi_speech_ms)),
+                _row("underruns", str(stats.underruns)),
+                _row("playout", f"{stats.playout_ms:.0f} ms{speed}"),
+            ],
+            [_row("context", _context(stats)), _row("memory", memory)],
+            more,
+        ]
+
+
+def _beside(rows: list[Row], height: int, columns: int, width: int) -> list[Row]:
+    """In columns of `height` rows each."""
+    if columns == 1 or height <= 0:
+        return rows
+    lines: list[Row] = []
+    for y in range(min(height, len(rows))):
+        line: Row = ()
+        for x, row in enumerate(rows[y::height]):
+            if x:
+                line = (*line, (" " * (x * (width + _GAP) - cells(line)), ""))
+            line = (*line, *row)
+        lines.append(line)
+    return lines
+
+
+def _row(label: str, value: str) -> Row:
+    return ((label.ljust(_LABEL), "quiet"), (value, ""))
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0f} ms"
+    """ "142 ms", "1.2 s": four digits are read slower than two."""
+    if value is None:
+        return "-"
+    return f"{value:.0f} ms" if value < 9999.5 else f"{value / 1000:.0f} s"
 
 
-def _seconds(frames: int) -> str:
-    return f"{frames * FRAME_SECONDS:.0f}"
+def _step(step_ms: float | None) -> str:
+    if step_ms is None:
+        return "-"
+    if step_ms < 9999.5:
+        return f"{step_ms:.0f} / {_BUDGET_MS} ms"
+    return f"{step_ms / 1000:.0f} s / {_BUDGET_MS} ms"
 
 
-def _span(ms: float) -> str:
-    return f"{ms:.0f} ms" if 0.5 <= ms < 999.5 else duration(ms) if ms >= 0.5 else "0"
+def _context(stats: Stats) -> str:
+    used, size = (frames * FRAME_SECONDS for frames in (stats.context_frames, stats.context_size))
+    return f"{used:.0f} of {size:.0f} s"
 
 
 def _skipped(ms: float, speech_ms: float) -> str:
-    return f"{_span(ms)}{' !' if speech_ms else ''}"
+    """Seconds; a ! where there was speech in them."""
+    return f"{_seconds(ms)}{' !' if speech_ms else ''}"
 
 
-def _speed(speed: float) -> str:
-    factor = f"{speed:.2f}".rstrip("0").rstrip(".")
-    return "" if factor == "1" else f" {factor}x"
+def _seconds(ms: float) -> str:
+    """ "0 s", "0.3 s", "120 s"."""
+    if ms < 50:
+        return "0 s"
+    return f"{ms / 1000:.1f} s" if ms < 9_950 else f"{ms / 1000:.0f} s"
+
+
+def _factor(speed: float) -> str:
+    return f"{speed:.2f}".rstrip("0").rstrip(".")

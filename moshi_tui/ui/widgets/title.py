@@ -1,20 +1,18 @@
-"""The first line: what is running, and for how long."""
+"""The first line: what is running, what is being recorded, and for how long."""
 
 from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size
-from textual.app import RenderResult
-from textual.content import Content
-from textual.reactive import reactive
-from textual.widget import Widget
+
+from moshi_tui.clean import clean
+from moshi_tui.ui.widgets.panel import Panel, Row, cells
 
 PROGRAM = "moshi-tui"
 
 
-class TitleBar(Widget):
-    """Program on the left, `info` in the middle, `elapsed` on the right."""
+class TitleBar(Panel):
+    """Program on the left, what runs in the middle, recording and time on the right."""
 
-    ALLOW_SELECT = False
     DEFAULT_CSS = """
     TitleBar {
         height: 1;
@@ -24,26 +22,41 @@ class TitleBar(Widget):
     }
     """
 
-    info: reactive[str] = reactive("")
-    """Model, quantisation, device; cut where the line is too short."""
-    elapsed: reactive[float] = reactive(0.0)
-    """Seconds since the first frame."""
+    def __init__(self, info: str, *, ascii: bool = False) -> None:
+        super().__init__()
+        self._info = clean(info)
+        self._dot = "*" if ascii else "●"
+        self._shown: tuple[int, int | None] = (0, None)
 
-    def validate_elapsed(self, elapsed: float) -> float:
-        """Whole seconds: more is not shown."""
-        return float(int(elapsed))
+    def show(self, elapsed_s: float, recording_s: float | None) -> None:
+        """Take the newest times in; whole seconds, as more is not shown."""
+        self._shown = int(elapsed_s), None if recording_s is None else int(recording_s)
+        self._draw()
 
-    def render(self) -> RenderResult:
-        """Left, middle, right."""
-        minutes, seconds = divmod(int(self.elapsed), 60)
-        hours, minutes = divmod(minutes, 60)
-        right = f"{hours:02}:{minutes:02}:{seconds:02}"
-        width = self.size.width
-        room = max(0, width - len(PROGRAM) - len(right) - 4)
-        info = self.info if cell_len(self.info) <= room else set_cell_size(self.info, room)
-        before = max(2, (width - cell_len(info)) // 2 - len(PROGRAM))
-        before = min(before, width - len(PROGRAM) - cell_len(info) - len(right) - 2)
-        after = width - len(PROGRAM) - before - cell_len(info) - len(right)
-        return Content.assemble(
-            (PROGRAM, "bold"), " " * before, info, " " * after, (right, "bold"), end=""
-        )
+    def on_resize(self) -> None:
+        """The middle moves."""
+        self._draw()
+
+    def _draw(self) -> None:
+        elapsed, recording = self._shown
+        right: Row = ((clock(elapsed), "strong"),)
+        if recording is not None:
+            right = ((f"{self._dot} REC {clock(recording, short=True)}  ", "poor"), *right)
+        width = self.content_size.width
+        room = max(0, width - len(PROGRAM) - cells(right) - 4)
+        info = self._info
+        if cell_len(info) > room:
+            info = f"{set_cell_size(info, room - 1).rstrip()}…" if room > 1 else ""
+        rest = width - len(PROGRAM) - cells(right) - cell_len(info)
+        before = max(2, min((width - cell_len(info)) // 2 - len(PROGRAM), rest - 2))
+        after = max(0, rest - before)
+        self.set_rows([((PROGRAM, "accent"), (" " * before + info + " " * after, ""), *right)])
+
+
+def clock(seconds: int, *, short: bool = False) -> str:
+    """hh:mm:ss; `short`: mm:ss below an hour."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if short and not hours:
+        return f"{minutes:02}:{seconds:02}"
+    return f"{hours:02}:{minutes:02}:{seconds:02}"

@@ -4,179 +4,405 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.segment import Segment
-from textual.geometry import Size
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.selection import Selection
 from textual.strip import Strip
 
-from moshi_tui.ui.conversation import Conversation, Entry
-from moshi_tui.ui.text import wrap
+from moshi_tui.ui.conversation import Conversation
+from moshi_tui.ui.finding import Finder, Found
+from moshi_tui.ui.lines import Lines
+from moshi_tui.ui.selecting import Place, moved, places, selected_text, whole_entries
+from moshi_tui.ui.widgets.painting import Layer, Painter, over
 
-_CURSOR = "▌"
-_NARROW = 40
-"""Below this many cells the speaker's column goes."""
+_KEPT_STRIPS = 400
+"""Painted lines to remember: some pages, for scrolling."""
+_KEPT_CROPS = 8
 
 
 class Transcript(ScrollView, can_focus=True):
     """Shows a `Conversation`, one wrapped entry after the other; follows its end unless the
-    reader has scrolled away from it.
+    reader has scrolled away from it, has selected something or is at something found.
 
-    All lines are virtual: what is kept of each is only where it begins and ends in its entry.
-    A piece of text wraps the last line again and repaints it; only a new line lays anything out.
+    All lines are virtual (see `Lines`), and a painted line is kept until it changes. A piece of
+    text wraps the last line again and repaints it; only a new line lays anything out.
+
+    Args:
+        ascii: nothing that a terminal without block characters can't draw.
     """
 
-    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("shift+up,K", "mark(-1)", "Select upwards", show=False),
+        Binding("shift+down,J", "mark(1)", "Select downwards", show=False),
+    ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "transcript--time",
-        "transcript--speaker",
+        "transcript--moshi",
+        "transcript--you",
+        "transcript--turn",
         "transcript--event",
         "transcript--cursor",
+        "transcript--match",
+        "transcript--current",
     }
     DEFAULT_CSS = """
     Transcript {
+        min-height: 1;
         padding: 0 0 0 1;
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-gutter: stable;
         scrollbar-size-vertical: 1;
-        border: round $foreground 30%;
-        border-title-color: $foreground;
-    }
-    Transcript > .transcript--time {
-        color: $foreground-muted;
-    }
-    Transcript > .transcript--speaker {
-        color: $text-primary;
-        text-style: bold;
-    }
-    Transcript > .transcript--event {
-        color: $foreground-muted;
-        text-style: italic;
-    }
-    Transcript > .transcript--cursor {
-        color: $primary;
+        & > .transcript--time { color: $foreground-muted; }
+        & > .transcript--moshi { color: $text-primary; text-style: bold; }
+        & > .transcript--you { color: $text-success; text-style: bold; }
+        & > .transcript--turn { color: $text-success 70%; }
+        & > .transcript--event { color: $foreground-muted; text-style: italic; }
+        & > .transcript--cursor { color: $primary; }
+        & > .transcript--match {
+            color: $text-warning;
+            background: $warning-muted;
+            text-style: underline;
+        }
+        & > .transcript--current { text-style: reverse bold; }
     }
     """
-    BORDER_TITLE = "Conversation"
 
     speaking: reactive[bool] = reactive(False, repaint=False)
     """A cursor stands behind the words that are still coming."""
+    found: reactive[Found | None] = reactive(None, repaint=False)
+    """What the search has found; None while nothing is looked for."""
+    hint: reactive[str] = reactive("", repaint=False)
+    """That there is more below, and how to get there; empty at the end."""
 
-    def __init__(self, conversation: Conversation, *, id: str | None = None) -> None:
+    def __init__(
+        self, conversation: Conversation, *, ascii: bool = False, id: str | None = None
+    ) -> None:
+        self._crops: dict[Region, list[Strip]] = {}
+        self._strips: dict[int, Strip] = {}
+        self._styles: dict[str, Style] = {}
         super().__init__(id=id)
         self._conversation = conversation
-        self._width = 0  # 0 until the first layout
-        self._lines: list[tuple[int, int, int]] = []  # index of the entry, span of its text
-        self._first: list[int] = []  # for each wrapped entry, its first line
-        self._following = True
+        self._lines = Lines(conversation)
+        self._painter = Painter(conversation, self._lines, self._style, ascii=ascii)
+        self._finder = Finder(conversation.entries)
+        self._selected: tuple[Place, Place] | None = None
+        self._marks: tuple[int, int] | None = None  # selected by keys: from this entry to that
+        self._cursor: int | None = None  # the entry that it stands behind
+        self._at_end = True
+        self._unseen = 0  # lines that have come since the reader left the end
+
+    # What the conversation does
 
     def update_from(self, index: int) -> None:
-        """Entry `index` has changed, and those after it may be new."""
-        if self._width and index < len(self._conversation.entries):
-            self._wrap_from(index)
+        """Entry `index` has changed or is new: what the methods of `Conversation` return."""
+        if not self._lines.width or index >= len(self._conversation.entries):
+            return
+        if index < self._lines.entries < len(self._conversation.entries):
+            self._make_room(index)
+        before = len(self._lines)
+        changed = self._lines.update(index)
+        self._move_cursor()
+        if self.found is not None:  # what is found may begin on a line that has not changed
+            changed = range(min(changed.start, self._lines.first(index)), changed.stop)
+        for line in [line for line in self._strips if line in changed]:
+            del self._strips[line]
+        more = len(self._lines) - before
+        if more:
+            following = self._following
+            self._set_height()
+            if following:
+                self._to_end()
+            else:
+                self._at_end = False
+                self._unseen += max(0, more)
+                self._give_hint()
+        top = self.scroll_offset.y
+        if changed.start < top + self.size.height and changed.stop > top:
+            self.refresh_lines(changed.start, len(changed))
+        if self.found is not None:
+            match = self._finder.match
+            self._finder.update_from(index)
+            self._show_match(moved=match != self._finder.match)
+
+    def _make_room(self, index: int) -> None:
+        """An entry has been put in: what is selected and found has moved down."""
+        self._finder.put_in(index)
+        if self._cursor is not None and self._cursor >= index:
+            self._cursor += 1
+        if self.text_selection is not None:
+            if self._marks is not None:
+                anchor, head = self._marks
+                self._marks = anchor + (anchor >= index), head + (head >= index)
+            selections = self.screen.selections
+            self.screen.selections = {**selections, self: moved(self.text_selection, index)}
 
     def lines(self) -> list[str]:
         """All lines as they are drawn, without the cursor and the padding on the right."""
-        return [Strip(self._segments(y)).text.rstrip() for y in range(len(self._lines))]
+        return [self._painter.text(self._lines[y]).rstrip() for y in range(len(self._lines))]
 
     def watch_speaking(self) -> None:
-        """Repaint the one line with the cursor."""
-        open_entry = self._conversation.open
-        if open_entry is not None and open_entry < len(self._first):
-            self.refresh_line(self._last_line(open_entry))
+        """The cursor comes or goes."""
+        self._move_cursor()
+
+    def _move_cursor(self) -> None:
+        """Repaint the line that it leaves and the line that it comes to."""
+        entry = self._conversation.open if self.speaking else None
+        if entry is not None and entry >= self._lines.entries:
+            return  # not shown yet: `update_from` follows
+        if entry != self._cursor:
+            for changed in (self._cursor, entry):
+                if changed is not None:
+                    line = self._lines.last(changed)
+                    self._strips.pop(line, None)
+                    self.refresh_line(line)
+            self._cursor = entry
+
+    # Where the reader is
+
+    @property
+    def _following(self) -> bool:
+        return self._at_end and self._selected is None and self._finder.match is None
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Follow again once the reader is back at the end."""
         super().watch_scroll_y(old_value, new_value)
-        self._following = round(new_value) >= self.max_scroll_y
+        self._at_end = round(new_value) >= self.max_scroll_y
+        self._give_hint()
+
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """The scrollbar does not know where the reader is while it is not shown."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
 
     def on_resize(self) -> None:
         """Wrap all again; the reader's place stays where it is."""
+        self._crops.clear()
         width = self.scrollable_content_region.width
-        following, top = self._following, self.scroll_offset.y
-        if width != self._width:
-            self._width = width
-            entry = self._lines[top][0] if top < len(self._lines) else 0
-            offset = top - self._first[entry] if entry < len(self._first) else 0
-            self._lines, self._first = [], []
-            self._wrap_from(0)
-            if entry < len(self._first):
-                offset = min(offset, self._last_line(entry) - self._first[entry])
-                top = self._first[entry] + offset
+        at_end, top = self._at_end, self.scroll_offset.y
+        if width != self._lines.width:
+            line = self._lines[top] if top < len(self._lines) else None
+            self._lines.set_width(width)
+            self._strips.clear()
+            self._move_cursor()
+            self.virtual_size = Size(width, len(self._lines))
+            if line is not None:
+                top = self._lines.line_of(line.entry, line.start)
             self.refresh()
-        if following:
-            self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
+        if at_end:
+            self._to_end()
         else:
             self.scroll_to(y=top, animate=False, immediate=True)
+
+    def action_scroll_end(self) -> None:
+        """Go to the end and follow it again: nothing stays selected."""
+        if self._selected is not None:
+            self.screen.clear_selection()
+        super().action_scroll_end()
+
+    def _set_height(self) -> None:
+        """There are more lines, or fewer. Only a scrollbar that comes or goes needs the screen to
+        be laid out again, which takes longer than all else together."""
+        size, height = Size(self._lines.width, len(self._lines)), self.size.height
+        if self.show_vertical_scrollbar and self.virtual_size.height > height < size.height:
+            self.set_reactive(Transcript.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+        else:
+            self.virtual_size = size
+
+    def _to_end(self) -> None:
+        self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
+
+    def _give_hint(self) -> None:
+        below = max(0, len(self._lines) - self.scroll_offset.y - self.size.height)
+        self._unseen = min(self._unseen, below)
+        if self._unseen:
+            lines = "line" if self._unseen == 1 else "lines"
+            self.hint = f"{self._unseen} new {lines} below {self._painter.bullet} End"
+        else:
+            self.hint = f"more below {self._painter.bullet} End" if below else ""
+
+    # Selecting and copying
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Something else is selected, or nothing any more."""
+        entries = self._conversation.entries
+        self._selected = None if selection is None else places(selection, entries)
+        if self._marks is not None and selection != whole_entries(*sorted(self._marks)):
+            self._marks = None
+        self._strips.clear()
+        self.refresh()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The text of it, an entry a line however it is wrapped."""
+        entries = self._conversation.entries
+        return selected_text(selection, entries, self._painter.prefix), "\n"
+
+    def action_mark(self, by: int) -> None:
+        """Select whole entries by keys: at first the last one in view, then more or fewer."""
+        if not len(self._lines):
+            return
+        if self._marks is None:
+            anchor = head = self._lines[self._bottom].entry
+        else:
+            anchor, head = self._marks
+            head = min(max(0, head + by), len(self._conversation.entries) - 1)
+        self._mark(anchor, head)
+        self._show_lines(self._lines.first(head), self._lines.last(head))
+
+    def on_click(self, event: events.Click) -> None:
+        """The second click selects the entry."""
+        line = self.scroll_offset.y + event.get_content_offset_capture(self).y
+        if event.chain > 1 and 0 <= line < len(self._lines):
+            event.prevent_default()
+            index = self._lines[line].entry
+            self._mark(index, index)
+
+    def copy(self) -> None:
+        """Copy what is selected, or else the whole conversation."""
+        if self.text_selection is not None:
+            entries = self._conversation.entries
+            text = selected_text(self.text_selection, entries, self._painter.prefix)
+        else:
+            text = "\n".join(self._conversation.lines())
+        if not text:
+            self.notify("There is nothing to copy yet", markup=False)
+            return
+        self.app.copy_to_clipboard(text)
+        count = text.count("\n") + 1
+        self.notify(
+            "If it can't be pasted, the terminal keeps programs from its clipboard: save instead",
+            title=f"Copied {count} line{'s' if count > 1 else ''}",
+            markup=False,
+        )
+
+    def _mark(self, anchor: int, head: int) -> None:
+        self._marks = anchor, head
+        self.screen.selections = {self: whole_entries(*sorted(self._marks))}
+
+    # Searching
+
+    def find(self, words: str) -> None:
+        """Mark all places with these words, and go to the nearest at or above where the reader was
+        when the search began."""
+        if len(self._lines):
+            line = self._lines[self._bottom]
+            self._finder.begin(line.entry, line.end)
+        self._finder.look_for(words)
+        self._show_match(moved=True)
+
+    def find_next(self, by: int) -> None:
+        """Go to the next place (1) or the one before (-1)."""
+        self._finder.step(by)
+        self._show_match(moved=True)
+
+    def end_search(self) -> None:
+        """Mark nothing any more. The reader stays at what was found; the end is followed again if
+        nothing has led away from it."""
+        self._finder.stop()
+        self._show_match(moved=True)
+
+    def _show_match(self, *, moved: bool) -> None:
+        """Bring what is found up to date; if the reader is at another place now, go there."""
+        self.found = self._finder.found
+        if not moved:
+            return
+        self._strips.clear()
+        self.refresh()
+        match = self._finder.match
+        if match is not None:
+            start, end = self._finder.spans(match.entry)[match.nth]
+            line_of = self._lines.line_of
+            self._show_lines(line_of(match.entry, start), line_of(match.entry, end - 1))
+
+    @property
+    def _bottom(self) -> int:
+        """The last line in view."""
+        return min(len(self._lines), self.scroll_offset.y + self.size.height) - 1
+
+    def _show_lines(self, first: int, last: int) -> None:
+        """Scroll to them if they are not in view: into the middle, away from the edges."""
+        top, height = self.scroll_offset.y, self.size.height
+        if first < top or last >= top + height:
+            self.scroll_to(y=max(0, first - height // 2), animate=False, immediate=True)
+
+    # Painting
 
     def render_line(self, y: int) -> Strip:
         """A line of the viewport."""
         line = self.scroll_offset.y + y
-        width = self.size.width
         if line >= len(self._lines):
-            return Strip.blank(width, self.rich_style)
-        segments = self._segments(line)
-        index = self._lines[line][0]
-        if self.speaking and index == self._conversation.open and line == self._last_line(index):
-            style = self.get_component_rich_style("transcript--cursor")
-            segments.append(Segment(_CURSOR, style))
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+            return Strip.blank(self.size.width, self._style(""))
+        strip = self._strips.get(line)
+        if strip is None:
+            if len(self._strips) >= _KEPT_STRIPS:
+                self._strips.clear()
+            strip = self._strips[line] = self._paint(line)
+        return strip
 
-    def _wrap_from(self, index: int) -> None:
-        entries = self._conversation.entries
-        before = len(self._lines)
-        changed = before
-        if index < len(self._first):
-            grown = index == len(self._first) - 1 and entries[index].speaker
-            if grown:  # an utterance changes at its end only: its last line suffices
-                changed = before - 1
-                start = self._lines[changed][1] if changed > self._first[index] else 0
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As the base class; what has not been refreshed since is not put together again."""
+        strips = self._crops.get(crop)
+        if strips is None:
+            if len(self._crops) >= _KEPT_CROPS:
+                self._crops.clear()
+            strips = self._crops[crop] = super().render_lines(crop)
+        return strips
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Transcript:
+        """See `Widget.refresh`."""
+        self._crops.clear()
+        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        return self
+
+    def notify_style_update(self) -> None:
+        """Colours may be others."""
+        super().notify_style_update()
+        self._styles.clear()
+        self._strips.clear()
+        self._crops.clear()
+
+    def _paint(self, number: int) -> Strip:
+        line = self._lines[number]
+        cursor = line.entry == self._cursor and number == self._lines.last(line.entry)
+        return self._painter.strip(line, self.size.width, self._layers(line.entry), cursor=cursor)
+
+    def _layers(self, index: int) -> list[Layer]:
+        """What looks different in an entry: what is found, over it what is selected."""
+        layers: list[Layer] = []
+        for nth, span in enumerate(self._finder.spans(index)):
+            layers.append((*span, "transcript--match"))
+            if self._finder.match == (index, nth):
+                layers.append((*span, "transcript--current"))
+        if self._selected is not None:
+            first, last = self._selected
+            if first.entry <= index <= last.entry:
+                length = len(self._conversation.entries[index].text)
+                start = first.char if index == first.entry else 0
+                end = min(length, last.char) if index == last.entry else length
+                layers.append((start, end, "screen--selection"))
+        return layers
+
+    def _style(self, look: str) -> Style:
+        style = self._styles.get(look)
+        if style is None:
+            if not look:
+                style = self.rich_style
+            elif look == "screen--selection":
+                style = over(self.screen, look)
+            elif look in ("transcript--match", "transcript--current"):
+                style = over(self, look)
             else:
-                changed, start = self._first[index], 0
-                del self._first[index + 1 :]
-            del self._lines[changed:]
-            self._append(index, start)
-        for new in range(len(self._first), len(entries)):
-            self._first.append(len(self._lines))
-            self._append(new, 0)
-        if len(self._lines) != before:
-            following = self._following
-            self.virtual_size = Size(self._width, len(self._lines))
-            if following:
-                self.scroll_end(animate=False, immediate=True, force=True, x_axis=False)
-        self.refresh_lines(changed, max(before, len(self._lines)) - changed)
-
-    def _append(self, index: int, start: int) -> None:
-        entry = self._conversation.entries[index]
-        room = self._width - len(self._prefix(entry)) - len(_CURSOR)
-        self._lines.extend((index, *span) for span in wrap(entry.text, max(8, room), start))
-
-    def _last_line(self, index: int) -> int:
-        after = self._first[index + 1] if index + 1 < len(self._first) else len(self._lines)
-        return after - 1
-
-    def _prefix(self, entry: Entry) -> str:
-        """Time and speaker. Its length is the hanging indent."""
-        who = f"{entry.speaker or '·':<5}  " if self._width >= _NARROW else ""
-        return f"{entry.clock} {who}"
-
-    def _segments(self, line: int) -> list[Segment]:
-        index, start, end = self._lines[line]
-        entry = self._conversation.entries[index]
-        style, component = self.rich_style, self.get_component_rich_style
-        prefix = self._prefix(entry)
-        time = len(entry.clock)
-        if line == self._first[index]:
-            segments = [
-                Segment(prefix[:time], component("transcript--time")),
-                Segment(
-                    prefix[time:],
-                    component("transcript--speaker" if entry.speaker else "transcript--time"),
-                ),
-            ]
-        else:
-            segments = [Segment(" " * len(prefix), style)]
-        text_style = style if entry.speaker else component("transcript--event")
-        segments.append(Segment(entry.text[start:end], text_style))
-        return segments
+                style = self.get_component_rich_style(look)
+            self._styles[look] = style
+        return style

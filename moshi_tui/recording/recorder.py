@@ -1,0 +1,332 @@
+"""One recording: a folder that is being written, by a thread of its own.
+
+What is to be written goes into a bounded queue, so that nobody who speaks or computes ever waits
+for the disk. Twice a second the thread brings the files up to date: whoever kills the process
+finds files that are valid and lack less than a second.
+
+    audio.wav       24 kHz, 16 bit, stereo: left the user as the model heard it (silence while
+                    muted; frames that the model skipped are there), right Moshi as it was played
+                    (cut, hurried, with its gaps), before the volume is applied
+    events.jsonl    what happened (journal.py)
+    transcript.txt  the talk to read, written at the end (transcript.py)
+
+Both channels are on one clock: what stands side by side was at the mouth and at the ear at the same
+moment. Up to now the end of audio.wav is preliminary: sound that arrives late (the program stood
+still) is put in its place afterwards.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import SAMPLE_RATE
+from moshi_tui.recording.folder import broken_off, make_folder, phrase
+from moshi_tui.recording.journal import SCHEMA, Journal, Record
+from moshi_tui.recording.timeline import Pcm, Timeline
+from moshi_tui.recording.transcript import Transcript
+from moshi_tui.recording.wav import WavFile
+
+log = logging.getLogger(__name__)
+
+AUDIO = "audio.wav"
+EVENTS = "events.jsonl"
+TRANSCRIPT = "transcript.txt"
+
+SYNC_SECONDS = 0.5
+"""Between two moments at which the files are up to date."""
+QUEUE_ITEMS = 1024
+"""Half a minute of both sides."""
+NUMBERS_SECONDS = 1.0
+
+_TAIL = SAMPLE_RATE // 2
+"""The user's sound is on its way for a moment: a recording that is stopped ends with what has
+arrived of it, at most so much earlier."""
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True)
+class Wishes(Generic[E]):
+    """What the recorder asks and tells. All of it is called on the recorder's thread."""
+
+    header: Callable[[], Record]
+    """What the first line says beyond what the recorder knows."""
+    describe: Callable[[E, float], Iterable[Record]]
+    """Records of an event that was noted at a moment of the clock. Each with `at`, by the same
+    clock, in place of `t`."""
+    numbers: Callable[[], Record]
+    """A record to be made once a second."""
+    started: Callable[[Path], None]
+    """The folder is there."""
+    stopped: Callable[[Path, float, MoshiTuiError | None, str], None]
+    """The recording is over: folder, its length in seconds, why it ended by itself, the same in two
+    words. The last call, and there is exactly one."""
+    gaps: Callable[[Path], None] = field(default=lambda folder: None)
+    """The disk was too slow: something is missing. Called once."""
+
+
+class Recorder(Generic[E]):
+    """Begins to record when made; `stop` completes it. Any thread may call any method.
+
+    Args:
+        base: the folder in which the recording's own is made.
+        clock: seconds; sound is placed by it.
+        wall: the time of day, for the folder's name and the header.
+    """
+
+    def __init__(
+        self,
+        base: Path,
+        wishes: Wishes[E],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+    ) -> None:
+        self.dropped = 0
+        """What did not fit into the queue."""
+        self.origin = clock()
+        """Moment of the first sample."""
+        self._base = base
+        self._wishes = wishes
+        self._clock = clock
+        self._wall = wall
+        self._queue: queue.Queue[Callable[[_Files], None]] = queue.Queue(QUEUE_ITEMS)
+        self._until: float | None = None
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def seconds(self) -> float | None:
+        """Length by now; None once it is over."""
+        if self.over or self._until is not None:
+            return None
+        return max(0.0, self._clock() - self.origin)
+
+    @property
+    def over(self) -> bool:
+        """It is complete, or has ended by itself."""
+        return self._over.is_set()
+
+    def heard(self, at: float, pcm: Pcm) -> None:
+        """The user's sound [n] float32; its first sample was at the microphone then."""
+        self._put(lambda files: files.timeline.place_user(self._sample(at), pcm))
+
+    def played(self, at: float, pcm: Pcm) -> None:
+        """Moshi's; its first sample will be heard then. To be called before that."""
+        self._put(lambda files: files.timeline.place_moshi(self._sample(at), pcm))
+
+    def silenced(self, at: float) -> None:
+        """What `played` has announced for later than this will not be heard."""
+        self._put(lambda files: files.timeline.moshi.cut(self._sample(at)))
+
+    def note(self, event: E) -> None:
+        """Something has happened now."""
+        now = self._clock()
+        self._put(lambda files: self._describe(files, event, now))
+
+    def stop(self) -> None:
+        """End it now. Returns at once; `stopped` is told."""
+        if self._until is None:
+            self._until = self._clock()
+            with suppress(queue.Full):
+                self._queue.put_nowait(lambda files: None)  # wakes the thread
+
+    def join(self, timeout: float) -> bool:
+        """Wait until it is complete; returns whether it is."""
+        return self._over.wait(timeout)
+
+    def _put(self, item: Callable[[_Files], None]) -> None:
+        if self._until is not None or self._over.is_set():
+            return
+        try:
+            self._queue.put_nowait(item)
+        except queue.Full:
+            self.dropped += 1
+
+    def _sample(self, at: float) -> float:
+        return (at - self.origin) * SAMPLE_RATE
+
+    # The thread.
+
+    def _run(self) -> None:
+        wall = self._wall()
+        folder = self._base.absolute() / f"moshi-{wall:%Y%m%d-%H%M%S}"
+        seconds, error, short = 0.0, None, ""
+        try:
+            folder = make_folder(self._base, wall).absolute()
+            seconds, failure = self._record(folder, wall)
+            if failure is not None:
+                error, short = broken_off(folder, failure), phrase(failure)
+        except MoshiTuiError as refusal:
+            cause = refusal.__cause__
+            error, short = refusal, phrase(cause) if isinstance(cause, OSError) else "disk full"
+        except Exception as bug:
+            log.exception("recorder thread")
+            short = "internal error"
+            error = MoshiTuiError("Recording has ended", f"{type(bug).__name__}: {bug}")
+        self._over.set()
+        self._wishes.stopped(folder, seconds, error, short)
+
+    def _record(self, folder: Path, wall: datetime) -> tuple[float, OSError | None]:
+        """Write until stopped; returns the length, and why it ended by itself."""
+        failure = None
+        files: _Files | None = None
+        try:
+            files = _Files(folder)
+            files.journal.add(self._header(wall))
+            self._sync(files)
+            self._wishes.started(folder)
+            self._loop(files)
+            self._complete(files)
+        except OSError as error:
+            log.exception("recorder thread")
+            failure = error
+        if files is None:
+            return 0.0, failure
+        if failure is not None:
+            files.rescue()
+        self._end(files, failure)
+        files.close()
+        return files.wav.frames / SAMPLE_RATE, failure
+
+    def _loop(self, files: _Files) -> None:
+        told = False
+        sync_at = numbers_at = self._clock()
+        while self._until is None:
+            now = self._clock()
+            if now >= numbers_at:
+                numbers_at = now + NUMBERS_SECONDS
+                self._add(files, {"at": now, **self._wishes.numbers()})
+            if now >= sync_at:
+                sync_at = now + SYNC_SECONDS
+                self._sync(files)
+                if self.dropped and not told:
+                    told = True
+                    self._wishes.gaps(files.folder)
+            with suppress(queue.Empty):
+                self._queue.get(timeout=max(0.01, sync_at - now))(files)
+
+    def _sync(self, files: _Files) -> None:
+        """Bring the files up to date."""
+        now = max(0, round(self._sample(self._clock())))
+        self._drain(files)
+        timeline = files.timeline
+        files.write(timeline.settled, timeline.mix(now))
+        timeline.settle(now)
+
+    def _drain(self, files: _Files) -> None:
+        """Whatever has been told by now."""
+        for _ in range(QUEUE_ITEMS):
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            item(files)
+
+    def _complete(self, files: _Files) -> None:
+        """The last sounds, and the end of both sides."""
+        assert self._until is not None
+        self._drain(files)
+        end = max(0, round(self._sample(self._until)))
+        arrived = files.timeline.user.end
+        if 0 < arrived < end <= arrived + _TAIL:
+            end = arrived
+        files.write(files.timeline.settled, files.timeline.mix(end))
+        files.wav.trim(end)
+
+    def _end(self, files: _Files, failure: OSError | None) -> None:
+        """The last line, and the transcript. On a full disk there may be no room for them."""
+        record = {
+            "seconds": round(files.wav.frames / SAMPLE_RATE, 3),
+            "counts": dict(files.journal.counts),
+            "dropped": self.dropped,
+            "error": None if failure is None else phrase(failure),
+        }
+        at = self.origin + files.wav.frames / SAMPLE_RATE
+        try:
+            self._add(files, {"at": at, "type": "end", **record})
+            files.end()
+        except OSError:
+            log.exception("recorder thread")
+            files.journal.rescue()
+
+    def _describe(self, files: _Files, event: E, now: float) -> None:
+        for record in self._wishes.describe(event, now):
+            self._add(files, record)
+
+    def _add(self, files: _Files, record: Record) -> None:
+        """With `t` in place of `at`."""
+        at = record.pop("at")
+        files.add({"t": max(0.0, round(at - self.origin, 3)), **record})
+
+    def _header(self, wall: datetime) -> Record:
+        sound = {"file": AUDIO, "rate": SAMPLE_RATE, "channels": ["user", "moshi"]}
+        started = wall.isoformat(timespec="milliseconds")
+        ours = {"type": "header", "schema": SCHEMA, "started": started, "audio": sound}
+        return {**ours, **self._wishes.header()}
+
+
+class _Files:
+    """What is being written. Belongs to the recorder's thread. Raises OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.timeline = Timeline()
+        self.transcript = Transcript()
+        self.wav = WavFile(folder / AUDIO, SAMPLE_RATE, 2)
+        try:
+            self.journal = Journal(folder / EVENTS)
+        except OSError:
+            self.wav.close()
+            raise
+
+    def add(self, record: Record) -> None:
+        """A record, not written yet."""
+        self.journal.add(record)
+        self.transcript.add(record)
+
+    def write(self, at: int, pcm: npt.NDArray[np.int16]) -> None:
+        """All that is known: sound from sample `at` on, and what was added."""
+        if self.wav.gone or self.journal.gone:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
+        self.wav.write(at, pcm)
+        self.journal.flush()
+
+    def end(self) -> None:
+        """What was added last, and the transcript."""
+        self.journal.flush()
+        path = self.folder / TRANSCRIPT
+        try:
+            path.write_text(self.transcript.text(), encoding="utf-8")
+        except OSError:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise
+
+    def rescue(self) -> None:
+        """After an error: make valid what is there."""
+        self.wav.rescue()
+        self.journal.rescue()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with suppress(OSError):
+            self.wav.close()
+        with suppress(OSError):
+            self.journal.close()

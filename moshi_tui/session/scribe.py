@@ -1,0 +1,118 @@
+"""Events as records of events.jsonl: the words that a recording has for what happens.
+
+Every record has `at` (seconds by the session's clock; the recorder makes `t` of it), `frame` and
+`type`:
+
+    text         token, text as the model said it, begins: Moshi had paused before it
+    user_start   the user begins to speak
+    user_stop    seconds: how long it was, levels: dBFS (RMS) of each 0.24 s of it
+    mute         muted
+    reset        seed: the one in use from here on
+    skip         side ("user", "moshi"), kind ("silence", "speech", "speed"), ms
+    underrun     ms
+    device       side ("input", "output"), name
+    device_lost  side, name, why
+    input_end
+    notice       title, message, hint
+    failed       title, message, hint
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from moshi_tui.frames import FRAME_SECONDS
+from moshi_tui.recording.journal import Record
+from moshi_tui.session.events import (
+    DeviceChanged,
+    DeviceLost,
+    Event,
+    Failed,
+    InputEnded,
+    Muted,
+    Notice,
+    Skipped,
+    TextPiece,
+    Underrun,
+    UserTurn,
+    WasReset,
+)
+from moshi_tui.session.pauses import Pauses
+
+
+class Scribe:
+    """Describes the events of one recording, in order. Belongs to the recorder's thread.
+
+    Args:
+        newest: number of the newest frame of the user, and when it ended.
+        seed: the one in use now.
+    """
+
+    def __init__(self, newest: Callable[[], tuple[int, float]], seed: Callable[[], int]) -> None:
+        self._newest = newest
+        self._seed = seed
+        self._pauses = Pauses()
+        self._saying = False  # an utterance of Moshi goes on
+        self._turn: int | None = None  # frame in which the user's turn began
+
+    def describe(self, event: Event, at: float) -> Iterator[Record]:
+        """The records of an event that happened at this moment; none for what is no part of the
+        talk."""
+        if isinstance(event, UserTurn):
+            yield from self._user(event)
+            return
+        match event:
+            case TextPiece():
+                begins = not self._saying or self._pauses.over(event.frame)
+                self._saying = True
+                self._pauses.word(event.frame)
+                what = {"type": "text", "token": event.token, "text": event.text, "begins": begins}
+            case Skipped():
+                if event.side == "user":
+                    self._pauses.skip(event.frame, event.frames)
+                what = {"type": "skip", "side": event.side, "kind": event.kind}
+                what["ms"] = round(event.ms, 3)
+            case WasReset():
+                self._saying = False
+                what = {"type": "reset", "seed": self._seed()}
+            case Muted():
+                what = {"type": "mute", "muted": event.muted}
+            case Underrun():
+                what = {"type": "underrun", "ms": round(event.ms, 3)}
+            case DeviceChanged():
+                what = {"type": "device", "side": event.side, "name": event.name}
+            case DeviceLost():
+                what = {"type": "device_lost", "side": event.side, "name": event.name}
+                what["why"] = event.why
+            case InputEnded():
+                what = {"type": "input_end"}
+            case Notice():
+                what = {"type": "notice", "title": event.title, "message": event.message}
+                what["hint"] = event.hint
+            case Failed(error):
+                what = {"type": "failed", "title": error.title, "message": error.message}
+                what["hint"] = error.hint
+            case _:
+                return
+        yield {"at": at, "frame": getattr(event, "frame", self._newest()[0]), **what}
+
+    def _user(self, event: UserTurn) -> Iterator[Record]:
+        start, end = event.frame, event.frame + event.frames
+        if self._turn != start:
+            self._turn = start
+            yield {"at": self._when(start), "frame": start, "type": "user_start"}
+        if event.over:
+            self._turn = None
+            yield {
+                "at": self._when(end),
+                "frame": end,
+                "type": "user_stop",
+                "seconds": round(event.frames * FRAME_SECONDS, 2),
+                "levels": [round(level, 1) for level in event.levels],
+            }
+
+    def _when(self, frame: int) -> float:
+        """When a frame began at the microphone: frames are counted there, so it can be told from
+        any other one."""
+        newest, ended_at = self._newest()
+        return ended_at - (newest + 1 - frame) * FRAME_SECONDS

@@ -1,0 +1,208 @@
+"""The tape: hands the talk to a recorder, as long as one runs.
+
+The stages and the engine tell it everything that happens; it knows whether to record.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from moshi_tui import __version__
+from moshi_tui.audio.ring import Pcm
+from moshi_tui.config import Settings
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES, SAMPLE_RATE
+from moshi_tui.recording.journal import Record
+from moshi_tui.recording.recorder import Recorder, Wishes
+from moshi_tui.session.events import (
+    Event,
+    Notice,
+    RecordingStarted,
+    RecordingStopped,
+    SessionInfo,
+)
+from moshi_tui.session.scribe import Scribe
+
+CLOSE_SECONDS = 0.4
+"""What a recording gets to be completed in when the talk ends."""
+
+PACKAGES = ("mlx", "numpy", "rustymimi", "sentencepiece", "sounddevice", "soundfile", "textual")
+"""Whose versions the header tells."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What a recording says of the talk."""
+
+    info: SessionInfo
+    seed: Callable[[], int]
+    """The one in use: a reset may draw another."""
+    numbers: Callable[[], Record]
+    """Lag and the like, in ms, once a second. Called on the recorder's thread."""
+
+
+class Tape:
+    """Starts and stops recordings, and feeds the one that runs. Every method may be called on any
+    thread, and none waits but `close`.
+
+    Args:
+        settings: where to record to, whether to begin at once, how tokens are drawn.
+        listener: the engine's; gets every event, and those of the recording on its thread.
+        clock: the session's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        listener: Callable[[Event], None] = lambda event: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.error = ""
+        """Why the last recording ended by itself, in a few words."""
+        self._settings = settings or Settings()
+        self._wanted = self._settings.recording.record
+        self._listener = listener
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._talk: Talk | None = None
+        self._recorder: Recorder[Event] | None = None  # which is being fed
+        self._newest: Recorder[Event] | None = None  # the same, or it is being completed
+        self._heard_last = (0, 0.0)  # number of the newest frame of the user, and when it ended
+
+    @property
+    def seconds(self) -> float | None:
+        """Length of the recording by now; None while there is none."""
+        recorder = self._recorder
+        return None if recorder is None else recorder.seconds
+
+    def ready(self, talk: Talk) -> None:
+        """Sound begins to flow, and with it a recording that was asked for before."""
+        with self._lock:
+            self._talk = talk
+            if self._wanted:
+                self._begin(talk)
+
+    def start(self) -> None:
+        """Record from now on, or from the beginning of the talk. Nothing if one is under way."""
+        with self._lock:
+            self._wanted = True
+            if self._talk is not None and self._recorder is None:
+                self._begin(self._talk)
+
+    def stop(self) -> None:
+        """Complete the recording. Nothing if there is none."""
+        with self._lock:
+            self._wanted = False
+            recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.stop()
+
+    def end(self) -> None:
+        """The talk is over: complete the recording, begin no other."""
+        with self._lock:
+            self._talk = None
+        self.stop()
+
+    def close(self) -> None:
+        """The same; waits until all is on disk, at most 0.4 s."""
+        self.end()
+        if self._newest is not None:
+            self._newest.join(CLOSE_SECONDS)
+
+    # What the talk tells.
+
+    def emit(self, event: Event) -> None:
+        """Something has happened: for the listener, and for the recording."""
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.note(event)
+        self._listener(event)
+
+    def heard(self, frame: int, captured_at: float, pcm: Pcm) -> None:
+        """The model hears this frame; its last sample was at the microphone at that moment."""
+        self._heard_last = (frame, captured_at)
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.heard(captured_at - len(pcm) / SAMPLE_RATE, pcm)
+
+    def played(self, at: float, pcm: Pcm) -> None:
+        """Moshi's sound; its first sample will be heard at that moment."""
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.played(at, pcm)
+
+    def silenced(self, at: float) -> None:
+        """From that moment on nothing is heard of what Moshi has said so far."""
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.silenced(at)
+
+    # The recording. `_begin` is called with the lock held.
+
+    def _begin(self, talk: Talk) -> None:
+        self.error = ""
+        frame = self._heard_last[0]
+        scribe = Scribe(lambda: self._heard_last, talk.seed)
+        wishes: Wishes[Event] = Wishes(
+            header=lambda: self._header(talk, frame),
+            describe=scribe.describe,
+            numbers=lambda: {"frame": self._heard_last[0], "type": "lag", **talk.numbers()},
+            started=self._started,
+            stopped=self._stopped,
+            gaps=self._gaps,
+        )
+        base = (self._settings.recording.record_folder or Path()).expanduser()
+        self._recorder = self._newest = Recorder(base, wishes, clock=self._clock)
+
+    def _started(self, folder: Path) -> None:
+        self._listener(RecordingStarted(self._heard_last[0], folder))
+
+    def _stopped(
+        self, folder: Path, seconds: float, error: MoshiTuiError | None, short: str
+    ) -> None:
+        with self._lock:
+            if self._newest is not None and self._newest.over:  # else another one has begun
+                self._recorder = None
+                self.error = short
+        self._listener(RecordingStopped(self._heard_last[0], folder, seconds, error))
+
+    def _gaps(self, folder: Path) -> None:
+        self.emit(
+            Notice(
+                "The recording has gaps",
+                f"{folder} can't be written as fast as we talk.",
+                "Record to another disk: --record DIR.",
+            )
+        )
+
+    def _header(self, talk: Talk, frame: int) -> Record:
+        info, sampling = talk.info, asdict(self._settings.sampling)
+        del sampling["seed"]  # it says None where one was drawn
+        return {
+            "program": {"name": "moshi-tui", "version": __version__},
+            "python": platform.python_version(),
+            "packages": _versions(),
+            "model": info.model,
+            "quant": info.quant,
+            "device": info.device,
+            "codec": info.codec,
+            "seed": talk.seed(),
+            "sampling": sampling,
+            "devices": {"input": info.microphone, "output": info.speaker},
+            "frames": {"rate": FRAME_RATE, "samples": FRAME_SAMPLES, "first": frame},
+        }
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions

@@ -1,0 +1,183 @@
+"""The talk as the app sees it: events become entries of the conversation, keys become screens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moshi_tui.clean import clean
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.paths import shown
+from moshi_tui.session.events import (
+    DeviceChanged,
+    DeviceLost,
+    Event,
+    InputEnded,
+    Muted,
+    Notice,
+    RecordingStarted,
+    RecordingStopped,
+    SessionInfo,
+    Side,
+    Skipped,
+    TextPiece,
+    Underrun,
+    UserTurn,
+    WasReset,
+)
+from moshi_tui.ui.conversation import Conversation
+from moshi_tui.ui.engine_port import DeskLike, EngineLike
+from moshi_tui.ui.saving import save
+from moshi_tui.ui.screens.talk import TalkScreen
+
+if TYPE_CHECKING:
+    from moshi_tui.ui.app import MoshiApp
+    from moshi_tui.ui.screens.devices import DevicesScreen
+
+SETTLE_FRAMES = 38
+"""In the first 3 s threads and screen are still starting: what is made up for then is no news."""
+
+_DEVICE: dict[Side, str] = {"input": "Microphone", "output": "Speaker"}
+
+
+class Talking:
+    """One talk. Belongs to the app's thread."""
+
+    def __init__(self, app: MoshiApp) -> None:
+        self.conversation = Conversation(ascii=app.options.ascii)
+        self.screen: TalkScreen | None = None
+        self._app = app
+        self._info: SessionInfo | None = None
+        self._desk: DeskLike | None = None
+        self._devices: DevicesScreen | None = None
+
+    def begin(self, engine: EngineLike, info: SessionInfo) -> TalkScreen:
+        """Loading is over: the screen to show."""
+        self._info = info
+        app = self._app
+        self.screen = TalkScreen(engine, self.conversation, info, app.options, clock=app.clock)
+        self._tell(0, f"Microphone: {info.microphone}. Speaker: {info.speaker}. Seed: {info.seed}.")
+        return self.screen
+
+    def take(self, event: Event) -> None:
+        """Something has happened in the engine."""
+        talk = self.conversation
+        match event:
+            case TextPiece():
+                self._changed(talk.add_piece(event.frame, event.text))
+            case UserTurn():
+                self._changed(talk.add_turn(event))
+            case Skipped() if event.frame < SETTLE_FRAMES:
+                talk.pass_over(event)
+            case Underrun() if event.frame < SETTLE_FRAMES:
+                pass  # in the numbers only
+            case Skipped():
+                self._changed(talk.add_skipped(event))
+            case Underrun():
+                self._changed(talk.add_underrun(event))
+            case Muted():
+                self._muted(event)
+            case WasReset():
+                text = "Reset: Moshi has forgotten the talk so far"
+                self._tell(event.frame, text, ends_utterance=True)
+            case InputEnded():
+                self._tell(event.frame, "The input is over: Moshi hears silence")
+            case DeviceChanged():
+                self._tell(event.frame, f"{_DEVICE[event.side]}: {event.name}")
+            case DeviceLost():
+                self._tell(event.frame, f"{_DEVICE[event.side]} lost: {event.name}. {event.why}")
+            case RecordingStarted():
+                self._tell(event.frame, f"Recording to {shown(event.folder)}")
+            case RecordingStopped():
+                self._recorded(event)
+
+    def notice(self, notice: Notice) -> None:
+        """Something to know, as a line of the conversation; where a question about devices is
+        open, there as well."""
+        frame = 0 if self._app.engine is None else self._app.engine.stats.frame
+        text = " ".join(part for part in (f"{notice.title}:", notice.message, notice.hint) if part)
+        self._tell(frame, text)
+        if self._devices is not None and self._devices.is_current:
+            self._devices.notice(text)
+
+    async def asked(self, what: str) -> None:
+        """A key wants something that is not on the talk's screen."""
+        match what:
+            case "devices":
+                await self._choose_devices()
+            case "help":
+                from moshi_tui.ui.screens.help import HelpScreen
+
+                places = {"Recordings": self._app.folder.absolute()}
+                ascii = self._app.options.ascii
+                await self._app.push_screen(HelpScreen(places, ascii=ascii))
+            case "reset":
+                await self._reset()
+            case "save":
+                self._save()
+            case "push_to_talk":
+                self._tell(
+                    self._now(),
+                    "Push to talk: hold space while you speak, or tap it to speak until the next "
+                    "tap. m opens the microphone again",
+                )
+
+    async def _choose_devices(self) -> None:
+        app = self._app
+        if app.engine is None:
+            return
+        from moshi_tui.ui.screens.devices import DevicesScreen
+
+        self._desk = self._desk or app.make_desk()
+        self._devices = DevicesScreen(app.engine, self._desk, ascii=app.options.ascii)
+        await app.push_screen(self._devices)
+
+    async def _reset(self) -> None:
+        engine = self._app.engine
+        if engine is None:
+            return
+        if engine.stats.recording_s is None:
+            engine.reset()
+            return
+        from moshi_tui.ui.screens.confirm import Confirm
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                engine.reset()
+
+        question = "Moshi will forget the talk so far. The recording goes on. Reset?"
+        dialog = Confirm(question, yes="Reset", no="Go on", ascii=self._app.options.ascii)
+        await self._app.push_screen(dialog, answered)
+
+    def _save(self) -> None:
+        info = self._info
+        about = "" if info is None else f"{info.model} · {info.quant} · {info.device}"
+        try:
+            path = save(self.conversation, self._app.folder, about)
+        except MoshiTuiError as error:
+            message = clean(f"{error.message} {error.hint}".strip())
+            self._app.notify(message, title=clean(error.title), severity="error", markup=False)
+        else:
+            self._app.notify(clean(str(path)), title="Saved", markup=False)
+
+    def _muted(self, event: Muted) -> None:
+        """While space is in use for it, the user's turns say it all."""
+        if self.screen is not None and self.screen.push_to_talk.state != "off":
+            return
+        self._tell(event.frame, "Muted" if event.muted else "Unmuted")
+
+    def _recorded(self, event: RecordingStopped) -> None:
+        if event.error is None:
+            self._tell(event.frame, f"Recorded {event.seconds:.0f} s to {shown(event.folder)}")
+            return
+        error = event.error
+        self._tell(event.frame, f"{error.title}: {error.message} {error.hint}".strip())
+
+    def _now(self) -> int:
+        return 0 if self._app.engine is None else self._app.engine.stats.frame
+
+    def _tell(self, frame: int, text: str, *, ends_utterance: bool = False) -> None:
+        self._changed(self.conversation.add_event(frame, text, ends_utterance=ends_utterance))
+
+    def _changed(self, index: int) -> None:
+        if self.screen is not None:
+            self.screen.transcript.update_from(index)

@@ -1,0 +1,316 @@
+import errno
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+
+from moshi_tui.recording import folder as folder_module
+from moshi_tui.recording import recorder as recorder_module
+from moshi_tui.recording.journal import read_journal
+from moshi_tui.recording.transcript import transcript_from
+from tests.recording.hand import BLOCK, Told, text
+
+NOON = datetime(2026, 3, 4, 12, 30, 59, tzinfo=timezone.utc)
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def told():
+    return Told()
+
+
+def wait(condition):
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def feed(recorder, blocks, first=0):
+    """In real time, so that the end of the recording is the end of the sound."""
+    for number in range(first, first + blocks):
+        at = recorder.origin + 0.08 * number
+        time.sleep(max(0.0, at + 0.08 - time.monotonic()))
+        recorder.heard(at, np.full(BLOCK, 0.25, np.float32))
+        recorder.played(at + 0.1, np.full(BLOCK, 0.5, np.float32))
+        recorder.note(text(f" {number}"))
+
+
+def test_a_recording_has_both_sides_the_events_and_the_transcript(tmp_path, told):
+    recorder = told.begin(tmp_path / "new", wall=lambda: NOON)
+    feed(recorder, 6)
+    assert 0.4 < recorder.seconds < 10
+    recorder.stop()
+    folder, seconds, error, short = told.wait()
+    assert (error, short) == (None, "")
+    assert told.started == [folder] == [tmp_path / "new" / "moshi-20260304-123059"]
+    assert recorder.seconds is None
+    data, rate = soundfile.read(folder / "audio.wav", always_2d=True)
+    assert rate == 24_000
+    assert len(data) == round(seconds * rate)
+    assert 0.47 < seconds < 0.9
+    assert data[200 : 5 * BLOCK, 0] == pytest.approx(0.25, abs=1e-4)
+    assert not data[:2300, 1].any()
+    assert data[2600 : 5 * BLOCK, 1] == pytest.approx(0.5, abs=1e-4)
+    header, *records = read_journal(folder / "events.jsonl")
+    assert (header["type"], header["schema"]) == ("header", 1)
+    assert header["started"] == "2026-03-04T12:30:59.000+00:00"
+    assert header["seed"] == 7
+    assert [r["text"] for r in records if r["type"] == "text"] == [f" {n}" for n in range(6)]
+    assert records[0]["type"] == "lag"
+    assert records[-1] == {
+        "t": pytest.approx(seconds, abs=0.001),
+        "type": "end",
+        "seconds": round(seconds, 3),
+        "counts": {"header": 1, "lag": 1, "text": 6},
+        "dropped": 0,
+        "error": None,
+    }
+    assert (folder / "transcript.txt").read_text() == transcript_from(folder / "events.jsonl")
+    assert told.threads == {"recorder"}
+
+
+def test_a_folder_is_never_written_over(tmp_path):
+    folders = []
+    for _ in range(3):
+        told = Told()
+        told.begin(tmp_path, wall=lambda: NOON).stop()
+        folders.append(told.wait()[0].name)
+    name = "moshi-20260304-123059"
+    assert folders == [name, f"{name}-2", f"{name}-3"]
+
+
+def test_sound_that_comes_late_is_put_in_its_place(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    recorder.played(recorder.origin, np.full(24_000, 0.5, np.float32))
+    time.sleep(0.7)  # the preliminary end is on disk
+    (path,) = tmp_path.glob("*/audio.wav")
+    assert soundfile.info(path).frames > 9_000
+    recorder.heard(recorder.origin, np.full(12_000, 0.25, np.float32))
+    recorder.stop()
+    told.wait()
+    data, _ = soundfile.read(path)
+    assert data[200:12_000, 0] == pytest.approx(0.25, abs=1e-4)
+
+
+def test_what_was_not_played_after_all_is_silent(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    recorder.played(recorder.origin, np.full(24_000, 0.5, np.float32))
+    recorder.silenced(recorder.origin + 0.1)
+    time.sleep(0.25)
+    recorder.stop()
+    data, _ = soundfile.read(told.wait()[0] / "audio.wav")
+    assert len(data) > 5000
+    assert data[200:2400, 1] == pytest.approx(0.5, abs=1e-4)
+    assert not data[2600:].any()
+
+
+class FullDisk:
+    """A file object on a disk with room for a few more bytes."""
+
+    def __init__(self, file, room):
+        self._file = file
+        self._room = room
+
+    def write(self, data):
+        end = self._file.tell() + len(data)
+        size = os.fstat(self._file.fileno()).st_size
+        grows = max(0, end - size)
+        if grows and not self._room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = len(data) - max(0, grows - self._room)
+        self._room = max(0, self._room - grows)
+        return self._file.write(data[:taken])
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+def test_a_full_disk_ends_the_recording_once_and_leaves_it_valid(tmp_path, told, monkeypatch):
+    recorder = told.begin(tmp_path)
+    wait(lambda: told.started)
+    wav = recorder_module.WavFile
+    write = wav.write
+
+    def write_little(self, at, pcm):
+        if not isinstance(self._file, FullDisk):
+            self._file = FullDisk(self._file, 10_001)
+        write(self, at, pcm)
+
+    monkeypatch.setattr(wav, "write", write_little)
+    feed(recorder, 14)
+    folder, seconds, error, short = told.wait()
+    assert short == "disk full"
+    assert str(folder) in error.message
+    assert "room" in error.hint
+    info = soundfile.info(folder / "audio.wav")
+    assert info.frames == round(seconds * 24_000)
+    assert info.frames > 0
+    assert list(read_journal(folder / "events.jsonl"))[-1]["error"] == "disk full"
+    recorder.note(text("more"))  # nothing happens
+    recorder.stop()
+    time.sleep(0.05)
+    assert len(told.stopped) == 1
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 200 kB: two seconds of sound."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("may not mount a tmpfs here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_real_disk_that_is_full(small_disk, told, monkeypatch):
+    monkeypatch.setattr(folder_module, "LEAST_FREE", 0)
+    recorder = told.begin(small_disk)
+    feed(recorder, 38)
+    folder, seconds, error, short = told.wait()
+    assert short == "disk full"
+    assert error.hint
+    assert soundfile.info(folder / "audio.wav").frames == round(seconds * 24_000)
+    assert 1.0 < seconds < 2.2
+    assert len(list(read_journal(folder / "events.jsonl"))) > 10
+
+
+def test_a_disk_full_of_events_leaves_whole_lines(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    wait(lambda: told.started)
+    (path,) = tmp_path.glob("*/events.jsonl")
+    journal = recorder_module.Journal
+    flush = journal.flush
+
+    def flush_little(self):
+        if not isinstance(self._file, FullDisk):
+            self._file = FullDisk(self._file, 100)
+        flush(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(journal, "flush", flush_little)
+        for number in range(20):
+            recorder.note(text(f"{number}"))
+        folder, _, _, short = told.wait()
+    assert short == "disk full"
+    assert path.read_bytes().endswith(b"\n")
+    assert next(read_journal(path))["type"] == "header"
+    assert not (folder / "transcript.txt").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere an open file can't be deleted")
+def test_a_folder_that_is_deleted_ends_the_recording(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    feed(recorder, 2)
+    wait(lambda: told.started)
+    for file in told.started[0].iterdir():
+        file.unlink()
+    told.started[0].rmdir()
+    feed(recorder, 8, first=2)
+    _, _, error, short = told.wait()
+    assert short == "folder gone"
+    assert error.hint
+    assert not told.started[0].exists()
+
+
+def test_a_folder_that_may_not_be_written_is_refused(tmp_path, told, monkeypatch):
+    def mkdir(self, *args, **options):  # root, who may run the tests, may write anywhere
+        if self.parent == tmp_path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    told.begin(tmp_path)
+    _, seconds, error, short = told.wait()
+    assert (seconds, short) == (0.0, "permission denied")
+    assert "--record" in error.hint
+    assert not told.started
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, told):
+    (tmp_path / "file").write_text("")
+    told.begin(tmp_path / "file" / "below")
+    _, seconds, error, short = told.wait()
+    assert (seconds, short) == (0.0, "not a directory")
+    assert error.title == "Cannot record"
+    assert not told.started
+
+
+def test_too_little_room_is_refused(tmp_path, told, monkeypatch):
+    usage = SimpleNamespace(free=49_000_000)
+    monkeypatch.setattr(folder_module.shutil, "disk_usage", lambda path: usage)
+    told.begin(tmp_path)
+    _, _, error, short = told.wait()
+    assert short == "disk full"
+    assert "49 MB are free" in error.message
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_too_slow_costs_sound_and_is_told(tmp_path, told, monkeypatch):
+    monkeypatch.setattr(recorder_module, "QUEUE_ITEMS", 10)
+    recorder = told.begin(tmp_path)
+    wait(lambda: told.started)
+    write = recorder_module.WavFile.write
+
+    def slowly(self, at, pcm):
+        time.sleep(0.3)
+        write(self, at, pcm)
+
+    monkeypatch.setattr(recorder_module.WavFile, "write", slowly)
+    began = time.monotonic()
+    for _ in range(300):
+        recorder.heard(time.monotonic() - 0.08, np.zeros(BLOCK, np.float32))
+        time.sleep(0.005)
+        if told.gaps:
+            break
+    assert time.monotonic() - began < 5
+    recorder.stop()
+    folder, _, error, _ = told.wait()
+    assert error is None
+    assert told.gaps == [folder]
+    assert list(read_journal(folder / "events.jsonl"))[-1]["dropped"] == recorder.dropped > 0
+
+
+def test_killed_at_any_moment_all_but_the_last_second_is_there(tmp_path):
+    rng = random.Random(5)
+    children = []
+    for number in range(10):
+        base = tmp_path / str(number)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.recording.hand", str(base)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+        )
+        children.append((rng.uniform(0.2, 2.5), base, child))
+    for _, _, child in children:
+        child.stdout.readline()
+    began = time.monotonic()
+    for moment, _, child in sorted(children, key=lambda entry: entry[0]):
+        time.sleep(max(0.0, began + moment - time.monotonic()))
+        child.kill()
+    for _, base, child in children:
+        out, _ = child.communicate()
+        fed = float(out.splitlines()[-1]) if out else 0.08
+        (folder,) = base.iterdir()
+        data, rate = soundfile.read(folder / "audio.wav", always_2d=True)
+        assert rate == 24_000
+        assert len(data) / rate > fed - 1.0
+        assert data[200 : len(data) - 9600, 0] == pytest.approx(0.5, abs=1e-4)
+        header, *records = read_journal(folder / "events.jsonl")
+        assert header["seed"] == 7
+        words = [r["text"] for r in records if r["type"] == "text"]
+        assert words == [f" word {n}" for n in range(len(words))]
+        assert len(words) * 0.08 > fed - 1.0
+        assert transcript_from(folder / "events.jsonl").count("Moshi") == len(words)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moshi_tui.checkpoint import Cancelled
+from moshi_tui.config import CheckpointOptions, Settings
+from moshi_tui.demo.checkpoint import demo_folder
+from moshi_tui.session.events import Loading
+from moshi_tui.session.loading import load_parts
+from tests.checkpoint import hub_server
+
+REPO = "owner/small"
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub_server.Hub]:
+    folder = demo_folder()
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for hub in hub_server.serve(tmp_path, monkeypatch):
+        hub.add(REPO, files)
+        yield hub
+
+
+def test_loading_tells_files_weights_and_steps(server: hub_server.Hub) -> None:
+    told: list[Loading] = []
+    settings = Settings(CheckpointOptions(hf_repo=REPO))
+    parts = load_parts(settings, told.append, lambda: False)
+    assert list(dict.fromkeys(event.stage for event in told)) == list(Loading.STAGES[:-1])
+    downloads = [event.download for event in told if event.download is not None]
+    sizes = {file.name: file.total for file in downloads[-1].files}
+    paths = (parts.files.moshi, parts.files.mimi, parts.files.tokenizer)
+    assert sizes == {path.name: path.stat().st_size for path in paths}
+    assert all(file.done == file.total for file in downloads[-1].files)
+    weights = [event for event in told if event.stage == "weights"]
+    assert weights[-1].fraction == 1.0
+    assert weights[-1].detail.startswith("model.safetensors, ")
+    warm_up = [event.detail for event in told if event.stage == "warm-up"]
+    assert warm_up[1] == "step 1 of 1"
+    assert all(event.download is None for event in told if event.stage != "files")
+
+
+def test_what_is_cached_is_no_download(server: hub_server.Hub) -> None:
+    settings = Settings(CheckpointOptions(hf_repo=REPO))
+    load_parts(settings, lambda _: None, lambda: False)
+    told: list[Loading] = []
+    load_parts(settings, told.append, lambda: False)
+    assert [event.detail for event in told if event.stage == "files"] == [
+        "Looking for the checkpoint"
+    ]
+
+
+def test_quitting_ends_the_download(server: hub_server.Hub) -> None:
+    server.hold_at = hub_server.BLOCK
+    told: list[Loading] = []
+    with pytest.raises(Cancelled):
+        load_parts(Settings(CheckpointOptions(hf_repo=REPO)), told.append, lambda: len(told) > 3)
+    assert told[-1].stage == "files"
+    assert not list(server.cache.glob("models--*/snapshots/*/*.safetensors"))

@@ -1,0 +1,316 @@
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from moshi_tui.config import RecordingOptions, Settings
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
+from moshi_tui.recording.journal import read_journal
+from moshi_tui.session import engine as engine_module
+from moshi_tui.session.engine import Engine
+from moshi_tui.session.events import (
+    DeviceChanged,
+    DeviceLost,
+    Failed,
+    InputEnded,
+    Loading,
+    Muted,
+    Notice,
+    Ready,
+    RecordingStarted,
+    RecordingStopped,
+    Skipped,
+    TextPiece,
+    Underrun,
+    UserTurn,
+    WasReset,
+)
+from moshi_tui.session.scribe import Scribe
+from tests.session.stand_ins import EarSink, HandSource, parts
+
+
+class LiveHand(HandSource):
+    """A microphone: each frame was at it when it is fed."""
+
+    live = True
+    device = None
+
+    def feed(self, value, count=1):
+        self.last_at = time.monotonic()
+        super().feed(value, count)
+
+
+class LiveEar(EarSink):
+    device = None
+
+
+class Talk:
+    """An engine that records, around stand-ins."""
+
+    def __init__(self, monkeypatch, folder, source=None, sink=None, *, record=False, **generator):
+        self.folder = folder
+        self.parts = parts(**generator)
+        self.source = source or LiveHand()
+        self.sink = sink or LiveEar()
+        self.events = []
+        monkeypatch.setattr(engine_module, "load_parts", lambda *_: self.parts)
+        settings = Settings(recording=RecordingOptions(record=record, record_folder=folder))
+        self.engine = Engine(settings, self.events.append, lambda: (self.source, self.sink))
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def wait(self, condition, seconds=10.0):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.events
+            time.sleep(0.005)
+
+    def start(self):
+        self.engine.start()
+        self.wait(lambda: self.of(Ready) and self.source.discards)
+        return self
+
+    def say(self, value, frames=1):
+        """In real time."""
+        for _ in range(frames):
+            time.sleep(0.08)
+            self.source.feed(value)
+        self.wait(lambda: not self.source.frames)
+        time.sleep(0.03)  # it is on its way to the codec
+
+    def records(self, number=0):
+        folders = sorted(self.folder.iterdir())
+        return list(read_journal(folders[number] / "events.jsonl"))
+
+    def sound(self, number=0):
+        data, _ = soundfile.read(sorted(self.folder.iterdir())[number] / "audio.wav")
+        return data
+
+
+@pytest.fixture
+def talk(monkeypatch, tmp_path):
+    talk = Talk(monkeypatch, tmp_path / "talks").start()
+    yield talk
+    assert talk.engine.stop(5.0)
+
+
+def test_a_recording_begins_and_ends_when_asked(talk):
+    assert talk.engine.stats.recording_s is None
+    talk.engine.start_recording()
+    talk.engine.start_recording()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    talk.say(0.25, 5)
+    assert talk.engine.stats.recording_s > 0.3
+    talk.engine.stop_recording()
+    talk.engine.stop_recording()
+    talk.wait(lambda: talk.of(RecordingStopped))
+    (started,), (stopped,) = talk.of(RecordingStarted), talk.of(RecordingStopped)
+    assert stopped.folder == started.folder
+    assert stopped.folder.is_absolute()
+    assert stopped.error is None
+    assert stopped.seconds > 0.3
+    assert talk.engine.stats.recording_s is None
+    assert talk.engine.stats.recording_error == ""
+    header, *records = talk.records()
+    assert (header["model"], header["quant"], header["codec"]) == ("echo", "f32", "storing")
+    assert header["devices"] == {"input": "hand", "output": "ear"}
+    assert "seed" in header
+    assert "seed" not in header["sampling"]
+    assert header["packages"]["numpy"] == np.__version__
+    kinds = {record["type"] for record in records}
+    assert {"text", "lag", "user_start", "end"} <= kinds
+    heard = talk.sound()[:, 0]
+    assert np.count_nonzero(np.isclose(heard, 0.25, atol=1e-3)) > 4 * FRAME_SAMPLES
+
+
+def test_another_recording_has_another_folder(talk):
+    for count in (1, 2):
+        talk.engine.start_recording()
+        talk.wait(lambda count=count: len(talk.of(RecordingStarted)) == count)
+        talk.engine.stop_recording()
+    talk.wait(lambda: len(talk.of(RecordingStopped)) == 2)
+    assert len({event.folder for event in talk.of(RecordingStarted)}) == 2
+
+
+def test_asked_for_beforehand_it_begins_with_the_talk_and_ends_with_it(monkeypatch, tmp_path):
+    talk = Talk(monkeypatch, tmp_path / "new" / "talks", record=True).start()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    talk.say(0.3, 3)
+    talk.wait(lambda: len(talk.of(TextPiece)) == 3)
+    began = time.monotonic()
+    assert talk.engine.stop(0.5)
+    assert time.monotonic() - began < 0.5
+    (stopped,) = talk.of(RecordingStopped)
+    assert stopped.error is None
+    assert talk.records()[-1]["type"] == "end"
+    assert (stopped.folder / "transcript.txt").read_text() == "00:00 Moshi  1 2 3\n"
+    assert not [t for t in threading.enumerate() if t.name == "recorder"]
+
+
+def test_a_failure_is_in_the_recording(monkeypatch, tmp_path):
+    talk = Talk(monkeypatch, tmp_path, record=True).start()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    talk.parts.encoder.encode = None
+    talk.say(0.3)
+    assert talk.engine.join(5.0)
+    (stopped,) = talk.of(RecordingStopped)
+    assert stopped.error is None
+    assert [record["type"] for record in talk.records()][-2:] == ["failed", "end"]
+
+
+def test_a_long_step_does_not_keep_a_recording_from_its_end(monkeypatch, tmp_path):
+    talk = Talk(monkeypatch, tmp_path, record=True, step_seconds=1.5).start()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    talk.source.feed(0.1)
+    time.sleep(0.2)
+    assert not talk.engine.stop(0.5)
+    assert talk.of(RecordingStopped)
+    assert talk.records()[-1]["type"] == "end"
+    assert talk.engine.join(5.0)
+
+
+def test_a_recording_that_cannot_be_made_is_told_and_the_talk_goes_on(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    talk = Talk(monkeypatch, tmp_path / "file", record=True).start()
+    talk.wait(lambda: talk.of(RecordingStopped))
+    (stopped,) = talk.of(RecordingStopped)
+    assert isinstance(stopped.error, MoshiTuiError)
+    assert stopped.seconds == 0
+    talk.wait(lambda: talk.engine.stats.recording_error)
+    assert talk.engine.stats.recording_s is None
+    talk.say(0.3)
+    talk.wait(lambda: talk.sink.played)
+    talk.engine.start_recording()
+    talk.wait(lambda: len(talk.of(RecordingStopped)) == 2)
+    assert not talk.of(Failed)
+    assert talk.engine.stop(5.0)
+
+
+def test_a_file_that_is_answered_is_not_recorded(monkeypatch, tmp_path):
+    talk = Talk(monkeypatch, tmp_path / "talks", HandSource(), record=True).start()
+    talk.engine.start_recording()
+    talk.source.feed(0.1, 3)
+    talk.wait(lambda: len(talk.sink.played) == 3)
+    assert talk.engine.stop(5.0)
+    assert not talk.of(RecordingStarted)
+    assert not (tmp_path / "talks").exists()
+
+
+def test_muted_the_recording_is_silent_and_the_turn_is_over(talk):
+    talk.engine.start_recording()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    talk.say(0.25, 5)
+    talk.engine.set_muted(True)
+    talk.say(0.75, 5)
+    talk.engine.set_muted(False)
+    talk.say(0.25, 5)
+    talk.engine.stop_recording()
+    talk.wait(lambda: talk.of(RecordingStopped))
+    assert [r["muted"] for r in talk.records() if r["type"] == "mute"] == [True, False]
+    heard = talk.sound()[:, 0]
+    assert heard.max() < 0.3
+    first, *_, last = np.flatnonzero(heard > 0.2)
+    silent = heard[first:last] == 0
+    assert silent.sum() == pytest.approx(5 * FRAME_SAMPLES, abs=FRAME_SAMPLES)
+    over = [turn for turn in talk.of(UserTurn) if turn.over]
+    assert (over[0].frame, over[0].frames) == (0, 5)
+
+
+def test_a_reset_cuts_what_was_not_heard_and_ends_the_turn(monkeypatch, tmp_path):
+    class Ahead(LiveEar):
+        """What is written is heard 0.3 s later."""
+
+        def write(self, pcm):
+            super().write(pcm)
+            return 0.3 if len(pcm) else 0.05
+
+    talk = Talk(monkeypatch, tmp_path, sink=Ahead(), record=True).start()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    talk.say(0.25, 8)
+    talk.wait(lambda: len(talk.sink.played) == 8)
+    talk.engine.reset()
+    talk.wait(lambda: talk.sink.flushes)
+    flushed_at = time.monotonic()
+    time.sleep(0.5)
+    assert talk.engine.stop(5.0)
+    said = np.flatnonzero(talk.sound()[:, 1] > 0.2)
+    heard = np.flatnonzero(talk.sound()[:, 0] > 0.2)
+    # The frames come when they were spoken, so the last one fed ends just before the reset.
+    last_heard = heard[-1] / SAMPLE_RATE
+    assert said[-1] / SAMPLE_RATE - last_heard == pytest.approx(
+        0.05 + flushed_at - talk.source.last_at, abs=0.06
+    )
+    assert [turn.over for turn in talk.of(UserTurn)][-1]
+
+
+# What the events are called on disk.
+
+
+def described(*events, newest=(100, 50.0)):
+    scribe = Scribe(lambda: newest, lambda: 42)
+    return [record for event in events for record in scribe.describe(event, 60.0)]
+
+
+def test_every_event_of_a_talk_has_its_record():
+    error = MoshiTuiError("Gone", "The mic", "Plug it in.")
+    events = {
+        "text": TextPiece(3, 17, " Hey"),
+        "skip": Skipped(4, "user", "silence", 80.0),
+        "reset": WasReset(5),
+        "mute": Muted(6, True),
+        "underrun": Underrun(7, 12.3456),
+        "device": DeviceChanged(8, "input", "USB"),
+        "device_lost": DeviceLost(9, "output", "USB", "Unplugged."),
+        "input_end": InputEnded(10),
+        "notice": Notice("Slow", "too slow", "Try less."),
+        "failed": Failed(error),
+    }
+    records = described(*events.values())
+    assert [record["type"] for record in records] == list(events)
+    assert all(record["at"] == 60.0 for record in records)
+    assert [record["frame"] for record in records] == [3, 4, 5, 6, 7, 8, 9, 10, 100, 100]
+    by_type = {record["type"]: record for record in records}
+    assert by_type["text"]["text"] == " Hey"
+    assert by_type["reset"]["seed"] == 42
+    assert by_type["underrun"]["ms"] == 12.346
+    assert by_type["failed"]["hint"] == "Plug it in."
+    assert not described(Loading("files", "x"))
+
+
+def test_utterances_begin_after_a_pause_or_a_reset():
+    records = described(
+        TextPiece(1, 0, "a"),
+        TextPiece(5, 0, "b"),
+        TextPiece(18, 0, "c"),
+        *(Skipped(frame, "user", "speech", 80.0) for frame in range(19, 39)),
+        TextPiece(40, 0, "d"),
+        WasReset(41),
+        TextPiece(41, 0, "e"),
+    )
+    begins = {r["text"]: r["begins"] for r in records if r["type"] == "text"}
+    assert begins == {"a": True, "b": False, "c": True, "d": False, "e": True}
+
+
+def test_a_turn_of_the_user_is_two_records():
+    turn = UserTurn(90, 3, (-20.04,), over=False)
+    records = described(turn, replace(turn, frames=6), replace(turn, frames=5, over=True))
+    assert [record["type"] for record in records] == ["user_start", "user_stop"]
+    start, stop = records
+    assert start["at"] == pytest.approx(50.0 - 11 * 0.08)
+    assert stop["at"] == pytest.approx(50.0 - 6 * 0.08)
+    assert (stop["seconds"], stop["levels"]) == (0.4, [-20.0])
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    talk = Talk(monkeypatch, Path("~/talks"), record=True).start()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    assert talk.engine.stop(5.0)
+    assert talk.of(RecordingStarted)[0].folder.parent == tmp_path / "talks"
