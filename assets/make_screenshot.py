@@ -18,6 +18,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as moshi_tui.cli does
 
 from moshi_tui.config import CheckpointOptions, SamplingOptions, Settings
+from moshi_tui.session.desk import Desk
 from moshi_tui.session.ends import live_ends
 from moshi_tui.session.engine import Engine
 from moshi_tui.ui.app import MoshiApp
@@ -38,7 +39,7 @@ def make_engine(listener: Listener) -> EngineLike:
 
 async def make(target: Path, words: int, timeout: float) -> int:
     """Talk until Moshi has said `words` words, then write the picture. Returns the exit status."""
-    app = MoshiApp(make_engine)
+    app = MoshiApp(make_engine, Desk)
     async with app.run_test(size=SIZE) as pilot:
         clock = asyncio.get_running_loop().time
         deadline = clock() + timeout

@@ -296,11 +296,8 @@ async def test_a_tiny_window(size: tuple[int, int]) -> None:
 
 
 async def test_the_scrollbar_is_where_the_reader_is() -> None:
-    engine = FakeEngine()
-    async with talking(engine) as (app, pilot):
-        view = app.screen.query_one(Transcript)
-        engine.fire(
-            *(TextPiece(20 * n, 9, f" Number {n}.") for n in range(60))
-        )  # it first appears with the reader at the end
-        await pilot.pause(0.2)
-        assert view.vertical_scrollbar.position == view.scroll_y == view.max_scroll_y > 0
+    async with reading((60, 12)) as (app, pilot):
+        for n in range(60):  # it first appears with the reader at the end
+            app.event(20 * n, f"Number {n}")
+        await pilot.pause(0.1)
+        assert app.view.vertical_scrollbar.position == app.view.scroll_y == app.view.max_scroll_y
