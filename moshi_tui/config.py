@@ -7,12 +7,17 @@ package `settings` fills it, and everything below takes the part that it needs.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 LARGEST_COUNT = 0xFFFFFFFF
 THEMES = ("dark", "light", "contrast")
+VOICES = ("moshiko", "moshika")
+QUANTS = (4, 8)
+KYUTAI = re.compile(r"kyutai/(moshiko|moshika)-mlx-(q4|q8|bf16)")
+"""Kyutai's own repos for MLX: voice and precision."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,8 @@ class About:
 
     help: str
     """A line of 52 characters at most, without its full stop."""
+    in_words: str = ""
+    """The same in the settings file, where what `help` says of the flag makes no sense."""
     flags: tuple[str, ...] | None = None
     """None: two dashes and the field's name. Empty: it has no flag of its own."""
     metavar: str | None = None
@@ -30,6 +37,8 @@ class About:
     high: float | None = None
     unset: str = ""
     """The word that stands for None, so that a flag can undo what the file says."""
+    otherwise: str = ""
+    """What holds where it is None and no word stands for that."""
     example: Any = None
     """Shown in a new file where the default is None."""
     or_number: bool = False
@@ -37,7 +46,7 @@ class About:
     in_file: bool = True
     """False: it is for one talk, and a file that says it would surprise."""
     value_to: str = ""
-    """A switch whose flag takes a value as well: the field that gets it."""
+    """A switch that takes a value as well: the field that gets it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,15 @@ class Option:
         name = self.flags[-1].removeprefix("--") if self.flags else self.name
         return "MOSHI_TUI_" + name.replace("-", "_").upper()
 
+    @property
+    def explained(self) -> str:
+        """What it is for, in the settings file."""
+        return self.about.in_words or self.about.help
+
+
+_THEIRS = "that of the repo or folder"
+_OWN = "the checkpoint's own, else {}"
+
 
 def _about(help: str, **more: Any) -> dict[str, About]:
     return {"about": About(help, **more)}
@@ -82,9 +100,10 @@ class CheckpointOptions:
         default=None,
         metadata=_about(
             "bits a weight: 4, 8 or bf16 (the default)",
+            in_words='bits a weight: 4, 8 or "bf16" (the default)',
             flags=("-q", "--quant"),
             metavar="BITS",
-            choices=(4, 8),
+            choices=QUANTS,
             unset="bf16",
             example=4,
         ),
@@ -95,7 +114,7 @@ class CheckpointOptions:
         metadata=_about(
             "moshiko (male, the default) or moshika (female)",
             metavar="NAME",
-            choices=("moshiko", "moshika"),
+            choices=VOICES,
         ),
     )
     """Chooses Kyutai's repo."""
@@ -104,12 +123,16 @@ class CheckpointOptions:
         metadata=_about(
             "another repo on the Hugging Face hub",
             metavar="OWNER/NAME",
+            otherwise="Kyutai's, by voice and quant",
             example="kyutai/moshika-mlx-q4",
         ),
     )
     """Instead of Kyutai's."""
     revision: str | None = field(
-        default=None, metadata=_about("its branch, tag or commit", metavar="REV", example="main")
+        default=None,
+        metadata=_about(
+            "its branch, tag or commit", metavar="REV", otherwise="main", example="main"
+        ),
     )
     model_dir: Path | None = field(
         default=None,
@@ -122,6 +145,7 @@ class CheckpointOptions:
         metadata=_about(
             "the model's safetensors file",
             metavar="FILE",
+            otherwise=_THEIRS,
             example="~/models/moshi/model.q4.safetensors",
         ),
     )
@@ -130,19 +154,26 @@ class CheckpointOptions:
         metadata=_about(
             "the codec's safetensors file",
             metavar="FILE",
+            otherwise=_THEIRS,
             example="~/models/moshi/mimi.safetensors",
         ),
     )
     tokenizer: Path | None = field(
         default=None,
         metadata=_about(
-            "the sentencepiece model", metavar="FILE", example="~/models/moshi/tokenizer.model"
+            "the sentencepiece model",
+            metavar="FILE",
+            otherwise=_THEIRS,
+            example="~/models/moshi/tokenizer.model",
         ),
     )
     lm_config: Path | None = field(
         default=None,
         metadata=_about(
-            "the model's config.json", metavar="FILE", example="~/models/moshi/config.json"
+            "the model's config.json",
+            metavar="FILE",
+            otherwise=f"{_THEIRS}, else Moshi 7B's",
+            example="~/models/moshi/config.json",
         ),
     )
     demo: bool = field(
@@ -160,6 +191,7 @@ class SamplingOptions:
         default=None,
         metadata=_about(
             "the same talk again (default: a fresh one)",
+            in_words='the same talk again, or "fresh"',
             metavar="N",
             low=0,
             high=LARGEST_COUNT,
@@ -170,29 +202,47 @@ class SamplingOptions:
     """None: a fresh one each session."""
     text_temperature: float | None = field(
         default=None,
-        metadata=_about("0 for the likeliest word (default 0.7)", metavar="T", low=0, example=0.7),
+        metadata=_about(
+            "0 for the likeliest word (default 0.7)",
+            in_words="0 for the likeliest word",
+            metavar="T",
+            low=0,
+            otherwise=_OWN.format(0.7),
+            example=0.7,
+        ),
     )
     text_top_k: int | None = field(
         default=None,
         metadata=_about(
             "draw from so many; 0 for all (default 25)",
+            in_words="draw from so many; 0 for all",
             metavar="K",
             low=0,
             high=LARGEST_COUNT,
+            otherwise=_OWN.format(25),
             example=25,
         ),
     )
     audio_temperature: float | None = field(
         default=None,
-        metadata=_about("the same for sound (default 0.8)", metavar="T", low=0, example=0.8),
+        metadata=_about(
+            "the same for sound (default 0.8)",
+            in_words="0 for the likeliest sound",
+            metavar="T",
+            low=0,
+            otherwise=_OWN.format(0.8),
+            example=0.8,
+        ),
     )
     audio_top_k: int | None = field(
         default=None,
         metadata=_about(
             "the same for sound (default 250)",
+            in_words="draw from so many sounds; 0 for all",
             metavar="K",
             low=0,
             high=LARGEST_COUNT,
+            otherwise=_OWN.format(250),
             example=250,
         ),
     )
@@ -200,6 +250,7 @@ class SamplingOptions:
         default_factory=dict,
         metadata=_about(
             "of a model that has some; may be repeated",
+            in_words="of a model that has some, by their names",
             flags=("--condition",),
             metavar="NAME=VALUE",
             example={"description": "very_good"},
@@ -254,6 +305,7 @@ class AudioOptions:
         default=0.0,
         metadata=_about(
             "how loud Moshi is, -40 to 12 (default 0)",
+            in_words="how loud Moshi is in dB, -40 to 12",
             flags=("--volume",),
             metavar="DB",
             low=-40,
@@ -271,6 +323,7 @@ class RecordingOptions:
         default=False,
         metadata=_about(
             "record from the start; into DIR instead of here",
+            in_words="record every talk from its start",
             metavar="DIR",
             value_to="record_folder",
         ),
@@ -278,7 +331,12 @@ class RecordingOptions:
     """Begin to record with the first frame."""
     record_folder: Path | None = field(
         default=None,
-        metadata=_about("where each recording gets its folder", flags=(), example="~/moshi"),
+        metadata=_about(
+            "where each recording gets its folder",
+            flags=(),
+            otherwise="the current folder",
+            example="~/moshi",
+        ),
     )
     """The folder in which each recording gets a folder of its own; None: the current one."""
 
@@ -290,7 +348,10 @@ class ScreenOptions:
     theme: str = field(
         default="dark",
         metadata=_about(
-            "dark (default), light or contrast; remembered", metavar="NAME", choices=THEMES
+            "dark (default), light or contrast; remembered",
+            in_words="dark, light or contrast",
+            metavar="NAME",
+            choices=THEMES,
         ),
     )
     """One of `THEMES`."""

@@ -24,3 +24,10 @@ class MoshiTuiError(Exception):
     def __str__(self) -> str:
         text = f"{self.title}: {self.message}"
         return f"{text}\n{self.hint}" if self.hint else text
+
+
+class UsageError(MoshiTuiError):
+    """The words themselves can't be meant: options that contradict each other, an unknown name.
+
+    Before the screen is up it ends with exit status 2, as a mistyped option does.
+    """

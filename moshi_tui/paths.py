@@ -7,6 +7,9 @@ from pathlib import Path
 
 import platformdirs
 
+from moshi_tui.clean import clean
+from moshi_tui.errors import MoshiTuiError
+
 APP = "moshi-tui"
 
 CONFIG_VARIABLE = "MOSHI_TUI_CONFIG"
@@ -24,11 +27,21 @@ def log_file() -> Path:
 
 
 def config_file() -> Path:
-    """The settings, absolute (neither file nor folder is created here)."""
+    """The settings, absolute (neither file nor folder is created here).
+
+    Raises MoshiTuiError if the variable names a home folder that nobody has.
+    """
     named = os.environ.get(CONFIG_VARIABLE)
-    if named:
+    if not named:
+        return default_config_file()
+    try:
         return Path(named).expanduser().absolute()
-    return default_config_file()
+    except RuntimeError:
+        raise MoshiTuiError(
+            "No such home folder",
+            f"{CONFIG_VARIABLE}={clean(named)}",
+            f"Name another file, or leave it out: unset {CONFIG_VARIABLE}",
+        ) from None
 
 
 def default_config_file() -> Path:

@@ -16,6 +16,7 @@ def _own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     for name in ("CACHE", "CONFIG", "DATA", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
+    monkeypatch.setenv("MOSHI_TUI_CONFIG", "")  # `--config` sets it: so it is unset after the test
     for name in [name for name in os.environ if name.startswith("MOSHI_TUI_")]:
         monkeypatch.delenv(name)
 

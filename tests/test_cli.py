@@ -154,9 +154,9 @@ def test_doctor_gets_the_settings_and_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "moshi_tui.doctor.command", command)
     assert cli.main(["doctor"]) == 1
     assert cli.main(["doctor", "--json", "--no-bench", "-q", "4", "--input-device", "USB"]) == 1
-    assert calls[0] == (Settings(), {"as_json": False, "bench": True})
+    assert calls[0] == (Settings(), {"as_json": False, "bench": True, "quant_given": False})
     assert calls[1][0] == settings("-q", "4", "--input-device", "USB")
-    assert calls[1][1] == {"as_json": True, "bench": False}
+    assert calls[1][1] == {"as_json": True, "bench": False, "quant_given": True}
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def screen(monkeypatch):
     """Starts the program in a terminal, with a screen that ends at once."""
 
     def run_app(*everything, **more):
-        return types.SimpleNamespace(failure=None, status=0)
+        return types.SimpleNamespace(failure=None, status=0, recorded=())
 
     def start(*options):
         # Not before the test runs: until then pytest puts its own stdin back.

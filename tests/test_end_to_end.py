@@ -246,4 +246,4 @@ def test_headless_goes_on_without_its_sound_and_says_so(tmp_path):
     for side in ("microphone", "speaker"):
         assert len(re.findall(rf"moshi-tui: {side} \S+ is gone: .+ The talk goes on", err)) == 1
     frames = int(re.search(r"(\d+) frames", err)[1])
-    assert frames * FRAME_SECONDS > 5
+    assert frames * FRAME_SECONDS > 3  # well beyond the second after which the server died

@@ -7,6 +7,8 @@ a list of what is there now comes from a process of its own (`listing.py`).
 
 from __future__ import annotations
 
+import atexit
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,8 @@ Kind = Literal["input", "output"]
 ANSWER_SECONDS = 4.0
 """A sound system that is busy for longer does not answer."""
 
+TRY_AGAIN = "Try again in a while; moshi-tui doctor looks closer."
+
 _INSTALL_PORTAUDIO = """\
 Install it, e.g.
   Debian, Ubuntu: sudo apt install libportaudio2
@@ -29,6 +33,10 @@ Install it, e.g.
   Arch:           sudo pacman -S portaudio
   macOS:          pip install --force-reinstall sounddevice (it brings the library)
 Without it these still work: moshi-tui --demo, and moshi-tui run on sound files."""
+
+
+class NoAnswer(MoshiTuiError):
+    """The sound system, or a device, does not answer: to ask it for more would only take time."""
 
 
 @dataclass(frozen=True)
@@ -70,30 +78,56 @@ def load() -> Any:
         raise MoshiTuiError(
             "PortAudio is missing", f"No sound without it ({error}).", _INSTALL_PORTAUDIO
         ) from error
+    except Exception as error:  # sounddevice's own PortAudioError can't be had yet
+        raise _no_answer(error) from error
     _hush()
     return sounddevice
+
+
+def let_hang() -> None:
+    """A call to PortAudio hangs: let the process not hang in the same way at its exit, when
+    sounddevice cleans up."""
+    handler = getattr(sys.modules.get("sounddevice"), "_exit_handler", None)
+    if handler is not None:
+        atexit.unregister(handler)
+
+
+def _no_answer(error: Exception) -> NoAnswer:
+    return NoAnswer(
+        "The sound system does not answer", f"{type(error).__name__}: {error}.", TRY_AGAIN
+    )
 
 
 _turn = threading.RLock()
 open_streams: set[object] = set()
 """The streams that PortAudio has open now; changed by those who hold `alone`."""
+_down = threading.Event()
+"""PortAudio has been ended and did not begin again. Changed by those who hold `alone`."""
 
 
 @contextmanager
 def alone() -> Iterator[Any]:
     """`sounddevice` for this thread alone: PortAudio lets only one at a time open and close.
 
-    Raises MoshiTuiError as `load` does, or if another thread has been at it for too long (a sound
-    server that hangs holds up whoever opens a device of it).
+    Raises MoshiTuiError as `load` does; NoAnswer if another thread has been at it for too long (a
+    sound server that hangs holds up whoever opens a device of it), or in place of an error of
+    PortAudio's own.
     """
     if not _turn.acquire(timeout=ANSWER_SECONDS):
-        raise MoshiTuiError(
+        raise NoAnswer(
             "The sound system does not answer",
             f"It has been busy with another device for {ANSWER_SECONDS:.0f} seconds.",
             "Try again in a while, or restart the computer's sound server.",
         )
     try:
-        yield load()
+        portaudio = load()
+        try:
+            if _down.is_set():
+                portaudio._initialize()
+                _down.clear()
+            yield portaudio
+        except portaudio.PortAudioError as error:
+            raise _no_answer(error) from error
     finally:
         _turn.release()
 
@@ -108,7 +142,9 @@ def look_anew() -> bool:
         if open_streams:
             return False
         portaudio._terminate()
+        _down.set()
         portaudio._initialize()
+        _down.clear()
         return True
 
 
@@ -195,7 +231,7 @@ def _pick(kind: Kind, wanted: str | None) -> Device:
     raise MoshiTuiError(
         title,
         f"{many}:\n{choices}",
-        f"Choose by number: --{kind}-device {(found or able)[0].index}",
+        f"Choose by number, e.g. with --{kind}-device {(found or able)[0].index}.",
     )
 
 

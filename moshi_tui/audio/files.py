@@ -53,7 +53,7 @@ class AudioReader:
         if self.rate > HIGHEST_RATE:
             self.close()
             raise MoshiTuiError(
-                "Sample rate out of reach", f"{path}: {self.rate} Hz", "Convert it to 48000 Hz."
+                "Sample rate out of reach", f"{path}: {self.rate} Hz.", "Convert it to 48000 Hz."
             )
         if self._file.frames == 0:
             self.close()
@@ -194,7 +194,7 @@ def _open(path: Path) -> soundfile.SoundFile:
 def _unreadable(path: Path, error: Exception) -> MoshiTuiError:
     return MoshiTuiError(
         "Unreadable sound file",
-        f"{path}: {error}",
+        f"{path}: {str(error).rstrip('.')}.",
         "WAV, FLAC, Ogg and MP3 work; convert others, e.g. with ffmpeg.",
     )
 
@@ -202,7 +202,7 @@ def _unreadable(path: Path, error: Exception) -> MoshiTuiError:
 def _unwritable(path: Path, error: OSError) -> MoshiTuiError:
     return MoshiTuiError(
         "Can't write sound file",
-        f"{path}: {error.strerror or error}",
+        f"{path}: {error.strerror or error}.",
         "Choose another place, or make room on the disk.",
     )
 

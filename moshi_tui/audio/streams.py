@@ -6,7 +6,6 @@ nothing allocated beyond the few small objects that Python can't do without.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import math
 import threading
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from moshi_tui.audio.devices import Device, Kind, alone, load, open_streams
+from moshi_tui.audio.devices import Device, Kind, alone, let_hang, load, open_streams
 from moshi_tui.audio.playout import Playout
 from moshi_tui.audio.ring import Ring
 from moshi_tui.audio.stamps import Stamp, Stamps
@@ -224,11 +223,14 @@ class _Port:
         self._looked_at = self.beat
         self._started = True
         try:
-            with alone():
-                self._stream.start()
-        except load().PortAudioError as error:
+            with alone() as portaudio:
+                try:
+                    self._stream.start()
+                except portaudio.PortAudioError as error:
+                    raise _refused(self._name, error) from error
+        except MoshiTuiError:
             self._started = False
-            raise _refused(self._name, error) from error
+            raise
 
     def wait_until_over(self, seconds: float) -> None:
         """Until the callback has ended the stream. Returns early if it was not running."""
@@ -247,10 +249,7 @@ class _Port:
         closer.start()
         closer.join(CLOSE_SECONDS)
         if closer.is_alive():
-            # The process would hang in the same way when sounddevice cleans up at its exit.
-            portaudio = load()
-            if hasattr(portaudio, "_exit_handler"):
-                atexit.unregister(portaudio._exit_handler)
+            let_hang()
 
 
 def _close(stream: Any) -> None:

@@ -175,7 +175,7 @@ class NullSpeaker:
             try:
                 self._writer.write(self._block)
             except MoshiTuiError as error:
-                self._write_error = str(error)
+                self._write_error = error.message
         return True
 
     def _finish_file(self) -> None:
@@ -184,7 +184,7 @@ class NullSpeaker:
         try:
             self._writer.close()
         except MoshiTuiError as error:
-            self._write_error = str(error)
+            self._write_error = error.message
 
 
 class _Ticker:
@@ -222,10 +222,10 @@ class _Ticker:
         try:
             self._keep_time()
         except MoshiTuiError as error:
-            self.failed = str(error)
+            self.failed = error.message
         except Exception as error:
             log.exception("%s ended", self._thread.name)
-            self.failed = f"{type(error).__name__}: {error}"
+            self.failed = f"{type(error).__name__}: {error}."
 
     def _keep_time(self) -> None:
         start = self._clock()

@@ -93,7 +93,7 @@ class Explained:
             return NoNetworkError(
                 "No network",
                 f"{self._endpoint} can't be reached for {self._repo}: {why}.",
-                _RESUME_HINT,
+                "Connect and start again: what has arrived is kept.",
             )
         if isinstance(error, OSError):
             return self._disk(error)

@@ -7,7 +7,6 @@ the hub. The config may name the files; where it does not, Kyutai's names lead.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +28,9 @@ from moshi_tui.checkpoint.names import (
     read_config,
     some,
 )
-from moshi_tui.config import CheckpointOptions
+from moshi_tui.config import KYUTAI, CheckpointOptions
 from moshi_tui.errors import MoshiTuiError
-
-VOICES = ("moshiko", "moshika")
-QUANTS = (4, 8)
-
-_KYUTAI = re.compile(r"kyutai/(moshiko|moshika)-mlx-(q4|q8|bf16)")
+from moshi_tui.settings.contradictions import refuse_contradictions
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ def locate(options: CheckpointOptions, make_hub: Callable[[], Hub]) -> Checkpoin
 
     A hub is only made if it is needed: that takes the import of huggingface_hub.
     """
-    _refuse_contradictions(options)
+    refuse_contradictions(options)
     paths = _given(options)
     config = options.lm_config
     wanted = [role for role in (MOSHI, MIMI, TOKENIZER) if role not in paths]
@@ -104,31 +99,6 @@ def locate(options: CheckpointOptions, make_hub: Callable[[], Hub]) -> Checkpoin
 
 
 # ---- the options
-
-
-def _refuse_contradictions(options: CheckpointOptions) -> None:
-    other = "--model-dir" if options.model_dir else "--hf-repo" if options.hf_repo else ""
-    if options.voice not in VOICES:
-        raise _contradiction(f"there is no voice {options.voice!r}", "Take moshiko or moshika.")
-    if options.quant not in (None, *QUANTS):
-        raise _contradiction(f"weights of {options.quant} bits don't exist", "Take 4 or 8.")
-    if options.model_dir and options.hf_repo:
-        raise _contradiction("--model-dir and --hf-repo both say where the files are")
-    if options.model_dir and options.revision:
-        raise _contradiction("--revision is one of a repo, but --model-dir names a folder")
-    if other and options.voice != VOICES[0]:
-        raise _contradiction(f"--voice chooses Kyutai's repo, but {other} names another source")
-    if options.hf_repo and not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", options.hf_repo):
-        raise MoshiTuiError(
-            "Not the name of a repo", f"--hf-repo {options.hf_repo}", "Write it as OWNER/NAME."
-        )
-    kyutai = _KYUTAI.fullmatch(options.hf_repo or "")
-    if kyutai and options.quant and kyutai[2] != f"q{options.quant}" and kyutai[2] != "bf16":
-        raise _contradiction(f"{options.hf_repo} is not quantised to {options.quant} bits")
-
-
-def _contradiction(why: str, hint: str = "Leave one of the two out.") -> MoshiTuiError:
-    return MoshiTuiError("Options don't go together", f"{why[:1].upper()}{why[1:]}.", hint)
 
 
 def _given(options: CheckpointOptions) -> dict[Role, Path]:
@@ -162,7 +132,7 @@ def _label(options: CheckpointOptions) -> str:
         return options.model_dir.resolve().name
     if options.hf_repo is None:
         return options.voice
-    kyutai = _KYUTAI.fullmatch(options.hf_repo)
+    kyutai = KYUTAI.fullmatch(options.hf_repo)
     return kyutai[1] if kyutai else options.hf_repo.partition("/")[2]
 
 
@@ -241,7 +211,7 @@ class _Repo:
         Kyutai's own MLX repos need no config (they are the 7B v0.1) and hold one language model;
         moshi_mlx, which may have downloaded them, leaves no mark that there is nothing else.
         """
-        return _KYUTAI.fullmatch(self._repo) is not None or self._hub.known_absent(
+        return KYUTAI.fullmatch(self._repo) is not None or self._hub.known_absent(
             self._repo, self._revision, name
         )
 
@@ -290,7 +260,7 @@ class _Repo:
 
     def _usual(self) -> list[InRepo]:
         """The files by the names that Kyutai's repos have; for another repo all of it."""
-        kyutai = _KYUTAI.fullmatch(self._repo)
+        kyutai = KYUTAI.fullmatch(self._repo)
         if kyutai is None:
             return [InRepo(self._repo, self._revision, "")]
         kind = "" if kyutai[2] == "bf16" else f"{kyutai[2]}."
@@ -352,8 +322,8 @@ def _not_downloaded(places: list[InRepo], error: MoshiTuiError, hub: Hub) -> Mos
         command = f"{commands.get(place.repo, f'hf download {place.repo}{revision}')} {place.name}"
         commands[place.repo] = command.rstrip()
     return MoshiTuiError(
-        "No network, and the checkpoint is not downloaded yet",
+        f"{error.title}, and the checkpoint is not downloaded yet",
         f"{error.message} {' and '.join(commands)} is not complete in {hub.cache}.",
-        "Connect and start again, or fetch it on a machine with a network:\n"
+        f"{error.hint} Or fetch it on a machine with a network:\n"
         f"  {' && '.join(commands.values())}\n{FOLDER_NEEDS}",
     )

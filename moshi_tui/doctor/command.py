@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import redirect_stdout
 from functools import partial
 
 from moshi_tui import __version__, paths
@@ -31,20 +32,23 @@ def run(settings: Settings, as_json: bool, bench: bool, *, quant_given: bool = F
     Returns the exit status: 1 if something is bad.
     """
     chosen = choose(settings, quant_given=quant_given)
-    printer = None if as_json else Printer(sys.stdout, busy_stream())
-    if printer is not None:
-        printer.line(f"moshi-tui {__version__} doctor, looking at {_wanted(chosen)}")
-        printer.line()
-    tell = _Teller(printer)
-    examine(quick_checks(chosen), tell.doing, tell.finding)
-    if bench:
-        for check in speed_checks(chosen, tell.findings):
-            tell.doing(check.doing)
-            for finding in findings_of(check):
-                tell.finding(finding)
+    out = sys.stdout
+    # Libraries print to stdout when an import fails; that must not get into the document.
+    with redirect_stdout(sys.stderr):
+        printer = None if as_json else Printer(out, busy_stream())
+        if printer is not None:
+            printer.line(f"moshi-tui {__version__} doctor, looking at {_wanted(chosen)}")
+            printer.line()
+        tell = _Teller(printer)
+        examine(quick_checks(chosen), tell.doing, tell.finding)
+        if bench:
+            for check in speed_checks(chosen, tell.findings):
+                tell.doing(check.doing)
+                for finding in findings_of(check):
+                    tell.finding(finding)
     conclusion, command = conclude(tell.findings, chosen)
     if printer is None:
-        print(document(tell.findings, chosen.label, conclusion, command))
+        print(document(tell.findings, chosen.label, conclusion, command), file=out)
     else:
         printer.line()
         printer.line(conclusion)

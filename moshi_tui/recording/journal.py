@@ -2,8 +2,11 @@
 
 The first line is the header (`type` "header", `schema` the number of this format). Each of the
 others has `t` (seconds since the first sample of audio.wav), `frame` and `type`, and what belongs
-to the type. They stand in the order in which they became known, so `t` may step back a little. A
-recording that was completed ends with `type` "end".
+to the type. They are in order of `t`. Some become known late (that the user began to speak is known
+after a moment, and that they have stopped after a second of silence): such a line is put between
+those that stand there already, if they are younger than `WINDOW_SECONDS`; else it stands behind
+them. So whoever reads the file while it grows should begin anew now and then. A recording that was
+completed ends with `type` "end".
 
 The file is UTF-8; what is not ASCII is escaped, so that no text in it can steer a terminal, and
 even half a surrogate pair comes back as it was.
@@ -12,20 +15,23 @@ even half a surrogate pair comes back as it was.
 from __future__ import annotations
 
 import json
-import os
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from moshi_tui.recording.lines import LinesFile
+
 SCHEMA = 1
+WINDOW_SECONDS = 5.0
+"""How much later than others a record may come and still be put before them."""
 
 Record = dict[str, Any]
 
 
 class Journal:
-    """Appends records to a new file. `flush` raises OSError.
+    """Writes records to a new file. `flush` raises OSError.
 
     Args:
         path: must not exist.
@@ -34,34 +40,43 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.counts: Counter[str] = Counter()
         """Records by type."""
+        self.newest = 0.0
+        """The largest `t`."""
+        self._times: list[float] = []  # of the newest lines, and of those not written yet
         self._lines: list[bytes] = []
-        self._whole = 0  # bytes of complete lines in the file
-        self._file = path.open("xb", buffering=0)
+        self._settled = 0  # bytes before them
+        self._right = 0  # so many of them stand in the file as they are here
+        self._file = LinesFile(path)
 
     @property
     def gone(self) -> bool:
-        """Somebody has deleted the file (POSIX; elsewhere an open file can't be deleted)."""
-        return os.fstat(self._file.fileno()).st_nlink == 0
+        """See `LinesFile.gone`."""
+        return self._file.gone
 
     def add(self, record: Record) -> None:
         """Keep a record for the next `flush`."""
         self.counts[record["type"]] += 1
-        self._lines.append(json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        t: float = record.get("t", 0.0)
+        place = bisect_right(self._times, t)
+        self._times.insert(place, t)
+        self._lines.insert(place, json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        self._right = min(self._right, place)
+        self.newest = max(self.newest, t)
 
     def flush(self) -> None:
         """Write what was kept."""
-        rest = memoryview(b"".join(self._lines))
-        self._lines.clear()
-        written = len(rest)
-        while rest:  # a disk that is nearly full takes a part
-            rest = rest[self._file.write(rest) :]
-        self._whole += written
+        if self._right < len(self._lines):
+            at = self._settled + sum(map(len, self._lines[: self._right]))
+            self._file.put(at, b"".join(self._lines[self._right :]))
+            self._right = len(self._lines)
+        settled = bisect_right(self._times, self.newest - WINDOW_SECONDS)
+        self._settled += sum(map(len, self._lines[:settled]))
+        self._right -= settled
+        del self._times[:settled], self._lines[:settled]
 
     def rescue(self) -> None:
-        """After an error: cut off half a line."""
-        with suppress(OSError):
-            self._file.truncate(self._whole)
-            self._file.seek(self._whole)
+        """After an error: cut off half a line. What was not written is tried again."""
+        self._file.rescue()
 
     def close(self) -> None:
         """May be called twice."""

@@ -36,8 +36,8 @@ _BEND = 100
 """A block is stretched by 1/100 at most: 17 cents, for the fraction of a second that it takes."""
 _SILENT = 0.001
 """-60 dBFS."""
-_FARTHEST = 60 * SAMPLE_RATE
-"""Nothing is placed further ahead of what is on disk: such a time stamp is wrong."""
+PIECE = 10 * SAMPLE_RATE
+"""More than this is not mixed at once: after a standstill of hours it would fill the memory."""
 
 _RISE = np.arange(FADE, dtype=np.float32) / np.float32(FADE)
 _FALL = 1 - _RISE
@@ -130,16 +130,6 @@ class Timeline:
         self.settled = 0
         """What lies before this has its final form."""
 
-    def place_user(self, at: float, pcm: Pcm) -> None:
-        """See `Track.place`."""
-        if at < self.settled + _FARTHEST:
-            self.user.place(at, pcm)
-
-    def place_moshi(self, at: float, pcm: Pcm) -> None:
-        """See `Track.place`."""
-        if at < self.settled + _FARTHEST:
-            self.moshi.place(at, pcm)
-
     def mix(self, until: int) -> npt.NDArray[np.int16]:
         """From `settled` to `until` as it looks now: [n, 2], the user left and Moshi right."""
         both = np.stack(
@@ -148,9 +138,15 @@ class Timeline:
         pcm: npt.NDArray[np.int16] = np.rint(np.clip(both, -1.0, 1.0) * 32767.0).astype(np.int16)
         return pcm
 
-    def settle(self, now: int) -> None:
-        """All news up to `now` have come: what is old enough will not change any more."""
-        self.settled = max(self.settled, min(now - MARGIN, max(self.user.end, now - LATE)))
+    def stop(self, now: int) -> int:
+        """Up to where to mix next, if all is to be mixed up to `now`."""
+        return min(now, self.settled + PIECE)
+
+    def settle(self, now: int, stop: int) -> None:
+        """All news up to `now` have come, and all up to `stop` is on disk: what is old enough will
+        not change any more."""
+        old = min(now - MARGIN, max(self.user.end, now - LATE))
+        self.settled = max(self.settled, min(stop, old))
         self.user.forget(self.settled)
         self.moshi.forget(self.settled)
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TypeVar
 
 from moshi_tui.audio.base import Sink, Source
-from moshi_tui.audio.devices import Device, Kind, find, look_anew, pick
+from moshi_tui.audio.devices import (
+    TRY_AGAIN,
+    Device,
+    Kind,
+    NoAnswer,
+    find,
+    let_hang,
+    look_anew,
+    open_streams,
+    pick,
+)
 from moshi_tui.audio.listing import list_in_child
 from moshi_tui.audio.streams import Microphone, Speaker
 from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
+from moshi_tui.session.attempt import Attempt, Thing
 from moshi_tui.session.endpoints import FrameSink, FrameSource
 from moshi_tui.session.events import Side
 from moshi_tui.session.live import LiveSink, LiveSource
@@ -26,6 +39,13 @@ KINDS: tuple[Kind, Kind] = ("input", "output")
 
 DEMO_GAP_SECONDS = 4.0
 """Silence before the demo's speech file begins again."""
+
+NO_MICROPHONE = "a recorded voice (no microphone)"
+NO_SPEAKER = "no speaker"
+"""What stands for a device where the demo has none is called so."""
+
+SOUND_SECONDS = 10.0
+"""A sound system that has not opened by then does not answer."""
 
 
 def live_ends(settings: Settings) -> tuple[FrameSource, FrameSink]:
@@ -50,9 +70,32 @@ def check_ends(settings: Settings) -> None:
     On any thread. PortAudio's import points fd 2 at /dev/null for a moment: if the screen is up by
     then, it must be painted on another one.
     """
-    for kind in KINDS:
-        if not _may_do_without(settings, _named(settings, kind)[1]):
-            _choose(settings, kind)
+    needed = [kind for kind in KINDS if not _may_do_without(settings, _named(settings, kind)[1])]
+    if needed:
+        answered(lambda: [_choose(settings, kind) for kind in needed], lambda _: None)
+
+
+def answered(
+    make: Callable[[], Thing],
+    drop: Callable[[Thing], None],
+    stop: threading.Event | None = None,
+) -> Thing | None:
+    """What `make` gets from the sound system, in bounded time; None once `stop` is set.
+
+    Raises what it raises, and NoAnswer if it takes too long. What comes too late is given to
+    `drop`. Both are called on a thread of their own.
+    """
+    stop = stop or threading.Event()
+    thing = Attempt(make, drop).result(SOUND_SECONDS, stop)
+    if thing is None:
+        let_hang()
+        if not stop.is_set():
+            raise NoAnswer(
+                "The sound system does not answer",
+                f"Microphone and speaker have not opened within {SOUND_SECONDS:.0f} seconds.",
+                f"Restart the computer's sound server. {TRY_AGAIN}",
+            )
+    return thing
 
 
 def _named(settings: Settings, kind: Kind) -> tuple[Path | None, str | None]:
@@ -101,6 +144,10 @@ class Devices:
             (each.name, each.host_api) == wanted and each.channels(side) for each in list_in_child()
         )
 
+    def streams(self) -> int:
+        """How many streams are open, ours and others."""
+        return len(open_streams)
+
     def look_anew(self) -> bool:
         """Find new devices; False while a stream is open."""
         return look_anew()
@@ -140,7 +187,7 @@ def _microphone(settings: Settings, device: Device | None) -> Source:
             log.info("no microphone: %s", error)
     with as_file(files("moshi_tui.demo") / "speech.ogg") as path:
         microphone = FileMicrophone(path, loop=True, gap_s=DEMO_GAP_SECONDS)
-    microphone.name = "none here, Moshi hears a recorded voice"
+    microphone.name = NO_MICROPHONE
     return microphone
 
 
@@ -156,7 +203,7 @@ def _speaker(settings: Settings, device: Device | None) -> Sink:
                 raise
             log.info("no speaker: %s", error)
     speaker = NullSpeaker()
-    speaker.name = "none here"
+    speaker.name = NO_SPEAKER
     return speaker
 
 

@@ -51,7 +51,7 @@ from moshi_tui.model import device
 from moshi_tui.recording.journal import Record
 from moshi_tui.session.backlog import WaitingRoom
 from moshi_tui.session.endpoints import FrameSink, FrameSource
-from moshi_tui.session.ends import Devices
+from moshi_tui.session.ends import Devices, answered
 from moshi_tui.session.events import (
     Event,
     Failed,
@@ -62,7 +62,7 @@ from moshi_tui.session.events import (
     SessionInfo,
     Side,
 )
-from moshi_tui.session.health import Health, slow_notice
+from moshi_tui.session.health import Health, SlowWatch
 from moshi_tui.session.keeper import Keeper, Opener
 from moshi_tui.session.loading import Parts, load_parts
 from moshi_tui.session.playback import Playback
@@ -79,10 +79,6 @@ QUEUE_FRAMES = 3
 
 WATCH_SECONDS = 1.0
 """How often the engine looks at its own numbers, if steps don't take longer."""
-KEEPS_UP_SECONDS = 5.0
-"""After so long without it, a machine that was too slow keeps up again."""
-TELL_AGAIN_SECONDS = 60.0
-"""A machine that was too slow is worth another word after so long without it."""
 
 OpenEnds = Callable[[], tuple[FrameSource, FrameSink]]
 """Makes the two ends of the talk, not started yet. Raises MoshiTuiError."""
@@ -120,8 +116,8 @@ class Engine:
         self._keeper: Keeper | None = None
         self._volume = Volume(settings.audio.volume_db)
         self._health = Health()
-        self._slow_at = self._watched_at = float("-inf")
-        self._told_slow = False
+        self._slow_watch = SlowWatch()
+        self._watched_at = float("-inf")
         self._heard: WaitingRoom[Heard] | None = None
         self._said: Pipe[Said] = Pipe(self._shared.stop)
         self._failed = threading.Lock()
@@ -256,8 +252,8 @@ class Engine:
             self._fail(
                 MoshiTuiError(
                     f"Internal error in the {name} thread",
-                    f"{type(error).__name__}: {error}",
-                    f"The log says more: {paths.log_file()}",
+                    f"{type(error).__name__}: {error}.",
+                    f"The log says more: {paths.log_file()}.",
                 )
             )
 
@@ -282,7 +278,10 @@ class Engine:
         shared, config = self._shared, parts.generator.config
         self._context_size = config.context
         shared.emit(Loading("sound", "Opening microphone and speaker"))
-        source, sink = self._open_ends()
+        ends = answered(self._started_ends, _close_ends, shared.stop)
+        if ends is None:
+            return
+        source, sink = ends
         if source.live:
             self._keeper = Keeper(source, sink, self._opener, shared.emit, lambda: shared.frame)
             source, sink = self._keeper.source, self._keeper.sink
@@ -300,8 +299,6 @@ class Engine:
             shared.surplus_s = self._surplus_s
             inference.after_step = partial(self._watch, parts.generator.model.quantisation)
         decode = DecodeStage(shared, parts.decoder, self._said, sink, self._playback, self._volume)
-        sink.start()
-        source.start()
         info = self._info(parts, source, sink)
         shared.emit(Ready(info))
         if source.live:
@@ -315,6 +312,17 @@ class Engine:
         if not shared.stop.is_set():
             self._close(drain=True)
             shared.emit(Finished(shared.frames))
+
+    def _started_ends(self) -> tuple[FrameSource, FrameSink]:
+        """Both ends, with sound flowing; on a thread of its own, for it may hang."""
+        ends = source, sink = self._open_ends()
+        try:
+            sink.start()
+            source.start()
+        except BaseException:
+            _close_ends(ends)
+            raise
+        return ends
 
     def _begin(self, name: str, body: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=self._guard, args=(name, body), name=name, daemon=True)
@@ -343,17 +351,10 @@ class Engine:
         if now - self._watched_at < WATCH_SECONDS or self._shared.step.settled_s is None:
             return
         self._watched_at = now
-        stats = self.stats
-        if not self._health.slow:
-            if self._told_slow and now - self._slow_at > KEEPS_UP_SECONDS:
-                self._told_slow = False
-                self._shared.emit(Notice("Keeping up again", "nothing needs to be left out now."))
-            return
-        if not self._told_slow and now - self._slow_at > TELL_AGAIN_SECONDS:
-            smaller = "" if quantisation == "q4" or self._settings.checkpoint.demo else "--quant 4"
-            self._told_slow = True
-            self._shared.emit(slow_notice(stats, smaller))
-        self._slow_at = now
+        smaller = "" if quantisation == "q4" or self._settings.checkpoint.demo else "--quant 4"
+        notice = self._slow_watch.look(self.stats, now, smaller)
+        if notice is not None:
+            self._shared.emit(notice)
 
     def _close(self, *, drain: bool = False) -> None:
         self._shared.stop.set()
@@ -382,3 +383,12 @@ class Engine:
         )
         log.info("ready: %s", info)
         return info
+
+
+def _close_ends(ends: tuple[FrameSource, FrameSink]) -> None:
+    """Both, also if one can't be closed."""
+    source, sink = ends
+    try:
+        source.close()
+    finally:
+        sink.close(drain=False)

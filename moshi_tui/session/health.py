@@ -6,6 +6,7 @@ at the edge of the budget does not come and go.
 
 from __future__ import annotations
 
+import math
 import sys
 from fractions import Fraction
 from typing import Literal
@@ -47,22 +48,19 @@ ECHO_UNTIL_DB = -38.0
 ECHO_SECONDS = 3.0
 """...if it stays so for so long. Seconds of the talk."""
 
-Culprit = Literal[
-    "",
-    "microphone",
-    "speaker",
-    "recording",
-    "model",
-    "encode",
-    "decode",
-    "stalled",
-    "behind",
-    "silent",
-    "echo",
-]
-"""What is wrong, in the order of what is told first: nothing, a device that is gone, a recording
-that has ended by itself, a stage that is too slow, a model that does not answer, a delay that is
-being caught up, a microphone that delivers nothing, or one that hears Moshi."""
+HOLD_SECONDS = 3.0
+"""A stage that has been too slow for so long is worth a notice; less is a busy moment."""
+KEEPS_UP_SECONDS = 5.0
+"""After so long without it, a machine that was too slow keeps up again."""
+TELL_AGAIN_SECONDS = 60.0
+"""A machine that was too slow is worth another notice after so long without it."""
+
+Stage = Literal["model", "encode", "decode"]
+Late = Literal["", "model", "encode", "decode", "stalled", "behind"]
+Culprit = Literal[Late, "microphone", "speaker", "silent", "echo", "recording"]
+"""What is wrong; the first of these is told: a device that is gone, a stage that is too slow, a
+model that does not answer, a delay that is being caught up, a microphone that delivers nothing, one
+that hears Moshi, a recording that has ended by itself. Empty: nothing."""
 
 _PERMISSION = "check the terminal's microphone permission;"
 _SWITCH = "is it muted or turned down in the system?"
@@ -70,7 +68,7 @@ _SWITCH = "is it muted or turned down in the system?"
 _ANOTHER = " – d chooses another one"
 _WHY_LENGTH = 50
 
-_NAMES = {"model": "model", "encode": "codec's encoding", "decode": "codec's decoding"}
+_NAMES: dict[Stage, str] = {"model": "model", "encode": "codec's encoding", "decode": "codec's decoding"}
 
 
 class Health:
@@ -82,11 +80,14 @@ class Health:
 
     def __init__(self) -> None:
         self.culprit: Culprit = ""
+        self._late: Late = ""
         self._echo_since: float | None = None
 
     def judge(self, stats: Stats) -> str:
         """One line, empty while all is well."""
-        self.culprit = found = culprit(stats, self.culprit, self._echo_lasts_s(stats))
+        # Judged also while something else is told, so that the thresholds depend on it alone.
+        self._late = late = too_late(stats, self._late)
+        self.culprit = found = culprit(stats, late, self._echo_lasts_s(stats))
         return health(stats, found)
 
     def _echo_lasts_s(self, stats: Stats) -> float:
@@ -100,27 +101,55 @@ class Health:
             self._echo_since = since = stats.elapsed_s
         return stats.elapsed_s - since
 
-    @property
-    def slow(self) -> bool:
-        """Whether a stage takes longer than a frame lasts (by the last verdict)."""
-        return self.culprit in _NAMES
+
+class SlowWatch:
+    """Which notices a machine that is too slow deserves: one when it has been so for a while, and
+    one when it keeps up again. Asked about once a second, by one thread."""
+
+    def __init__(self) -> None:
+        self._late: Late = ""
+        self._since: float | None = None
+        self._slow_at = -math.inf
+        self._told = False
+
+    def look(self, stats: Stats, now: float, smaller: str = "--quant 4") -> Notice | None:
+        """The notice to tell now, if any.
+
+        Args:
+            now: seconds of any clock.
+            smaller: the option that makes the model quicker; empty where there is none.
+        """
+        self._late = late = too_late(stats, self._late)
+        if late not in _NAMES:
+            self._since = None
+            if not self._told or now - self._slow_at <= KEEPS_UP_SECONDS:
+                return None
+            self._told = False
+            return Notice("Keeping up again", "nothing needs to be left out now.")
+        self._since = now if self._since is None else self._since
+        if self._told:
+            self._slow_at = now
+        elif now - self._since >= HOLD_SECONDS and now - self._slow_at > TELL_AGAIN_SECONDS:
+            self._told, self._slow_at = True, now
+            return slow_notice(stats, late, smaller)
+        return None
 
 
-def culprit(stats: Stats, before: Culprit = "", echo_s: float = 0.0) -> Culprit:
-    """What is to blame, if it was `before` a moment ago: the thresholds depend on it.
+def culprit(stats: Stats, late: Late, echo_s: float = 0.0) -> Culprit:
+    """What is to blame.
 
     Args:
+        late: what `too_late` says.
         echo_s: for how long there has been a loud echo.
     """
     if stats.microphone_lost:
         return "microphone"
     if stats.speaker_lost:
         return "speaker"
-    if stats.recording_error:
-        return "recording"
-    if stats.elapsed_s < SETTLE_SECONDS:
-        return ""
-    return _too_slow(stats, before) or _unheard(stats, echo_s)
+    if late:
+        return late
+    unheard = _unheard(stats, echo_s) if stats.elapsed_s >= SETTLE_SECONDS else ""
+    return unheard or ("recording" if stats.recording_error else "")
 
 
 def _unheard(stats: Stats, echo_s: float) -> Culprit:
@@ -130,7 +159,11 @@ def _unheard(stats: Stats, echo_s: float) -> Culprit:
     return "echo" if echo_s > ECHO_SECONDS and not stats.muted else ""
 
 
-def _too_slow(stats: Stats, before: Culprit) -> Culprit:
+def too_late(stats: Stats, before: Late = "") -> Late:
+    """What keeps the talk from being on time, if it was `before` a moment ago: the thresholds
+    depend on it. Empty where it is on time."""
+    if stats.elapsed_s < SETTLE_SECONDS:
+        return ""
     times = _times(stats)
     slow = [
         name
@@ -158,7 +191,7 @@ def health(stats: Stats, culprit: Culprit) -> str:
         case "recording":
             error = _short(stats.recording_error)
             remedy = "free some space, then c" if "full" in error else "c tries again"
-            return f"recording stopped: {error} – {remedy}"
+            return f"not recording: {error} – {remedy}"
         case "stalled":
             return f"the model has not answered for {stats.stalled_ms / 1000:.1f} s"
         case "behind":
@@ -175,25 +208,24 @@ def health(stats: Stats, culprit: Culprit) -> str:
     return f"{name} {ms / 1000:.1f} s a frame, budget {budget} ms: {_loss(ms)}"
 
 
-def slow_notice(stats: Stats, smaller: str = "--quant 4") -> Notice:
-    """To be told once, when the machine begins to be too slow.
+def slow_notice(stats: Stats, worst: Stage, smaller: str = "--quant 4") -> Notice:
+    """To be told once, when the machine has been too slow for a while.
 
     Args:
         stats: those by which it is.
+        worst: the stage that is to blame.
         smaller: the option that makes the model quicker; empty where there is none.
     """
-    times = _times(stats)
-    worst = max(times, key=lambda name: times[name])
-    ms = times[worst]
+    ms = _times(stats)[worst]
     takes = f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
-    message = f"it takes {takes} for a frame of {BUDGET_MS:.0f} ms: {_loss(round(ms))}."
+    message = f"the {_NAMES[worst]} takes {takes} for a frame of {BUDGET_MS:.0f} ms: {_loss(round(ms))}."
     hint = "Close other programs"
     if worst == "model" and smaller:
         hint += f", or start with {smaller}"
     hint += "."
     if worst == "model" and stats.context_frames > stats.context_size / 2:
         hint += " On the screen, r begins with an empty context, which is quicker for a while."
-    return Notice(f"The {_NAMES[worst]} is too slow", message, hint)
+    return Notice("This machine is too slow", message, hint)
 
 
 def _short(why: str) -> str:
@@ -203,7 +235,7 @@ def _short(why: str) -> str:
     return why if len(why) <= _WHY_LENGTH else f"{why[: _WHY_LENGTH - 1].rstrip()}…"
 
 
-def _times(stats: Stats) -> dict[Literal["model", "encode", "decode"], float]:
+def _times(stats: Stats) -> dict[Stage, float]:
     return {
         "model": stats.step_ms or 0.0,
         "encode": stats.encode_ms or 0.0,

@@ -2,21 +2,23 @@
 
 Opening and closing take their time, and PortAudio bears only one thread that does it; so there is a
 thread for it, and the ends (`switch.py`) get what is ready to be used. Where PortAudio must look
-anew to find a device that was plugged in later, all streams are closed for a moment.
+anew to find a device that was plugged in later, both devices are closed for a moment; not if
+somebody else has a stream open (the screen that tries microphones), for then it would not help.
+
+Of several wishes for one side only the last counts.
 """
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from moshi_tui.audio.devices import Device
+from moshi_tui.audio.devices import Device, NoAnswer, let_hang
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.attempt import Attempt
 from moshi_tui.session.endpoints import FrameSink, FrameSource
@@ -42,6 +44,8 @@ OPEN_SECONDS = 6.0
 CLOSE_SECONDS = 0.5
 FREE_SECONDS = 2.0
 """Until the last stream is closed."""
+SETTLE_SECONDS = 1.0
+"""Until an end has taken over what was opened for it, and what it had before is closed."""
 
 SIDES: tuple[Side, Side] = ("input", "output")
 _WORD: dict[Side, str] = {"input": "microphone", "output": "speaker"}
@@ -63,14 +67,11 @@ class Opener(Protocol):
     def plugged_in(self, side: Side, device: Device) -> bool:
         """Whether it is there now, known or not."""
 
+    def streams(self) -> int:
+        """How many streams are open: those of the talk, and others."""
+
     def look_anew(self) -> bool:
         """Find new devices; False while a stream is open."""
-
-
-@dataclass(frozen=True)
-class _Use:
-    side: Side
-    device: Device
 
 
 class Keeper:
@@ -97,32 +98,36 @@ class Keeper:
         self._emit = emit
         self._frame = frame
         self._stop = threading.Event()
-        self._jobs: queue.Queue[_Use | None] = queue.Queue()
+        self._wake = threading.Event()
+        self._wishes: dict[Side, Device] = {}
+        self._wishing = threading.Lock()
         self._closing: list[threading.Thread] = []
         self._waits: dict[Side, float] = dict.fromkeys(SIDES, RETRY_SECONDS)
         self._due: dict[Side, float] = dict.fromkeys(SIDES, 0.0)
 
     def use(self, side: Side, device: Device) -> None:
         """Take this device. Returns at once; an event follows."""
-        self._jobs.put(_Use(side, device))
+        with self._wishing:
+            self._wishes.pop(side, None)  # the last wish comes last
+            self._wishes[side] = device
+        self._wake.set()
 
     def run(self) -> None:
         """Until `close`. The body of the thread."""
         while not self._stop.is_set():
-            try:
-                job = self._jobs.get(timeout=self._until_due())
-            except queue.Empty:
-                job = None
-            if job is not None:
-                self._use(job.side, job.device)
-            for side in self._lost():
-                if not self._stop.is_set() and time.monotonic() >= self._due[side]:
+            self._wake.wait(self._until_due())
+            self._wake.clear()
+            self._grant()
+            for side in SIDES:
+                due = self._end(side).in_need and time.monotonic() >= self._due[side]
+                if due and not self._stop.is_set():
                     self._mend(side)
+                    self._grant()  # no wish waits until both sides are mended
 
     def close(self) -> None:
         """Let `run` end, and wait for what is being closed. What hangs is left alone."""
         self._stop.set()
-        self._jobs.put(None)
+        self._wake.set()
         for thread in list(self._closing):
             thread.join(CLOSE_SECONDS)
 
@@ -150,7 +155,7 @@ class Keeper:
         if after.lost:
             self._due[side] = time.monotonic() + self._waits[side]
             self._emit(DeviceLost(self._frame(), side, after.name, after.lost))
-            self._jobs.put(None)  # so that the keeper looks at the time
+            self._wake.set()  # so that the keeper looks at the time
         elif after.tell or before.lost:
             self._waits[side] = RETRY_SECONDS
             self._emit(DeviceChanged(self._frame(), side, after.name))
@@ -159,8 +164,7 @@ class Keeper:
 
     def _lost(self) -> list[Side]:
         """The sides that need a device."""
-        needs = (self.source.in_need, self.sink.in_need)
-        return [side for side, need in zip(SIDES, needs, strict=True) if need]
+        return [side for side in SIDES if self._end(side).in_need]
 
     def _until_due(self) -> float | None:
         lost = self._lost()
@@ -168,16 +172,30 @@ class Keeper:
             return None
         return max(0.0, min(self._due[side] for side in lost) - time.monotonic())
 
+    def _grant(self) -> None:
+        """Do what is wished for."""
+        while not self._stop.is_set():
+            with self._wishing:
+                if not self._wishes:
+                    return
+                side = next(iter(self._wishes))
+                device = self._wishes.pop(side)
+            self._use(side, device)
+
     def _use(self, side: Side, device: Device) -> None:
         """Take another device; answered by the swap, or by a notice."""
-        used = self.source.device if side == "input" else self.sink.device
+        newest = self._end(side).newest
+        used = None if newest.lost else newest.device
         if _same(used, device) and used is not None and used.index == device.index:
             # Many can't be opened twice, and there is nothing to change.
             self._emit(DeviceChanged(self._frame(), side, device.name))
             return
+        self._settle(side)
         try:
             try:
-                self._open(side, device)
+                self._open(side, device, unless_wished=True)
+            except NoAnswer:
+                raise
             except MoshiTuiError:
                 # What was gone and is back may have another address.
                 was_gone = side in self._lost() and _same(self._device(side), device)
@@ -191,9 +209,22 @@ class Keeper:
             if not self._stop.is_set():
                 self._emit(Notice(error.title, error.message, error.hint))
 
+    def _end(self, side: Side) -> SwitchableSource | SwitchableSink:
+        return self.source if side == "input" else self.sink
+
     def _device(self, side: Side) -> Device | None:
         """The one in use, or the one that is gone."""
-        return self.source.now.device if side == "input" else self.sink.now.device
+        return self._end(side).now.device
+
+    def _settle(self, side: Side) -> None:
+        """Wait until what was opened last is in use and what was in use before is closed: it may
+        be wanted again, and many devices can't be opened twice."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while not self._end(side).settled and time.monotonic() < deadline:
+            if self._stop.wait(0.02):
+                return
+        for thread in list(self._closing):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _mend(self, side: Side) -> None:
         """Try to get back what is gone."""
@@ -202,6 +233,8 @@ class Keeper:
         try:
             try:
                 self._open(side, device)
+            except NoAnswer:
+                raise
             except MoshiTuiError:
                 if not self._opener.plugged_in(side, device):
                     raise
@@ -212,20 +245,36 @@ class Keeper:
             log.info("%s is not back: %s", device.name, error.message)
         self._due[side] = time.monotonic() + self._waits[side]
 
-    def _open(self, side: Side, device: Device, *, tell: bool = True) -> None:
-        """Open it and let the end take it over. Raises MoshiTuiError."""
+    def _open(
+        self, side: Side, device: Device, *, tell: bool = True, unless_wished: bool = False
+    ) -> None:
+        """Open it and let the end take it over. Raises MoshiTuiError.
+
+        Args:
+            tell: it is news.
+            unless_wished: not if there is another wish for this side by then.
+        """
         if side == "input":
-            self.source.put(replace(at_work(self._source(device)), tell=tell))
+            source = self._source(device)
+            if unless_wished and side in self._wishes:
+                source.close()
+            else:
+                self.source.put(replace(at_work(source), tell=tell))
         else:
-            self.sink.put(replace(at_work(self._sink(device)), tell=tell))
+            sink = self._sink(device)
+            if unless_wished and side in self._wishes:
+                sink.close(drain=False)
+            else:
+                self.sink.put(replace(at_work(sink), tell=tell))
 
     def _open_anew(self, side: Side, device: Device) -> None:
-        """Close all streams, let PortAudio look, open this device, and the others again.
+        """Close both devices, let PortAudio look, open this device, and the other again.
 
-        Raises MoshiTuiError if this one can't be had; the others are back then.
+        Raises MoshiTuiError if this one can't be had; the other is back then.
         """
         if self._stop.is_set():
             return
+        self._wait_for_strangers()
         held = self._close_all()
         try:
             self._look_anew()
@@ -235,6 +284,15 @@ class Keeper:
             for each, before in held.items():
                 if before is not None:
                     self._bring_back(each, before)
+
+    def _wait_for_strangers(self) -> None:
+        """Until no streams are open but those of both ends. Raises MoshiTuiError if some stay."""
+        deadline = time.monotonic() + FREE_SECONDS
+        while self._opener.streams() > sum(
+            end.device is not None for end in (self.source, self.sink)
+        ):
+            if time.monotonic() > deadline or self._stop.wait(0.05):
+                raise _busy()
 
     def _close_all(self) -> dict[Side, Device | None]:
         """Close both devices under their ends, which then hear and play nothing; returns them."""
@@ -250,11 +308,7 @@ class Keeper:
         deadline = time.monotonic() + FREE_SECONDS
         while not self._opener.look_anew():
             if time.monotonic() > deadline or self._stop.wait(0.05):
-                raise MoshiTuiError(
-                    "Cannot look for new devices",
-                    "A sound device is still in use.",
-                    "Try again, or start moshi-tui again.",
-                )
+                raise _busy()
 
     def _bring_back(self, side: Side, device: Device) -> None:
         """Open again what was closed; if that fails, the device is gone."""
@@ -280,9 +334,18 @@ def _same(one: Device | None, other: Device) -> bool:
     return one is not None and (one.name, one.host_api) == (other.name, other.host_api)
 
 
+def _busy() -> MoshiTuiError:
+    return MoshiTuiError(
+        "Cannot look for new devices",
+        "Another sound device is still being tried or closed.",
+        "Try again in a moment.",
+    )
+
+
 def _given(end: End | None, device: Device) -> End:
     if end is None:
-        raise MoshiTuiError(
+        let_hang()
+        raise NoAnswer(
             "The device does not answer",
             f"{device.name} has not opened within {OPEN_SECONDS:.0f} seconds.",
             "Choose another one, or try again in a while.",

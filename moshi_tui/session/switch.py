@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -110,6 +111,19 @@ class _Switchable(Generic[End]):
         return self.now.lost
 
     @property
+    def newest(self) -> Now[End]:
+        """What is on its way and will be behind it at last; else what is there now."""
+        try:
+            return self._coming[-1]
+        except IndexError:
+            return self.now
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is on its way."""
+        return not self._coming
+
+    @property
     def in_need(self) -> bool:
         """A device is gone and nothing is on its way (a file does not come back)."""
         return bool(self.now.lost) and self.now.device is not None and not self._coming
@@ -138,8 +152,10 @@ class _Switchable(Generic[End]):
 
     def _take_over(self) -> None:
         while self._coming:
-            self._swap(self._coming[0])
-            self._coming.popleft()
+            try:
+                self._swap(self._coming[0])
+            finally:
+                self._coming.popleft()
 
     def _stand_in(self, end: End, error: MoshiTuiError) -> None:
         why = error.message.removeprefix(f"{self.name}: ")
@@ -267,7 +283,8 @@ class SwitchableSink(_Switchable[FrameSink]):
     def _follow(self, old: FrameSink, new: FrameSink) -> None:
         # As much waits at the new one as did at the old: who plans the playout need not know.
         lead_s = min(old.slack_s(), MOST_LEAD_SECONDS)
-        new.write(np.zeros(round(lead_s * SAMPLE_RATE), np.float32))
+        with suppress(MoshiTuiError):  # it has failed already: the next `write` finds out
+            new.write(np.zeros(round(lead_s * SAMPLE_RATE), np.float32))
         self._joined = True
 
     def _counts(self, end: FrameSink) -> tuple[float, float, float, float]:

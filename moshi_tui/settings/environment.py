@@ -10,7 +10,7 @@ from moshi_tui.errors import MoshiTuiError
 from moshi_tui.paths import CONFIG_VARIABLE
 from moshi_tui.settings.layers import Given
 from moshi_tui.settings.nearest import nearest
-from moshi_tui.settings.values import BadValueError, from_text
+from moshi_tui.settings.values import BadValueError, fields_of, from_text
 
 PREFIX = "MOSHI_TUI_"
 
@@ -26,7 +26,9 @@ def read(environ: Mapping[str, str]) -> dict[str, Given]:
         if not text:
             continue
         try:
-            layer[option.key] = Given(from_text(option, text), option.variable)
+            for each, said in fields_of(option, text):
+                value = said if said is True else from_text(each, said)
+                layer[each.key] = Given(value, option.variable)
         except BadValueError as error:
             raise MoshiTuiError(
                 "Wrong value in the environment",

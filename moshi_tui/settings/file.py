@@ -14,7 +14,7 @@ from moshi_tui.config import OPTIONS, SECTIONS, Option
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.settings.layers import Given
 from moshi_tui.settings.nearest import did_you_mean, nearest
-from moshi_tui.settings.values import BadValueError, from_toml, toml
+from moshi_tui.settings.values import BadValueError, fields_of, from_toml, toml
 
 _BY_KEY = {option.key: option for option in OPTIONS}
 
@@ -59,6 +59,8 @@ def tables(text: str, path: Path) -> dict[str, Any]:
         raise _wrong(path, f"{place}: {clean(what[:1].lower() + what[1:])}") from None
     except RecursionError:
         raise _wrong(path, "nested too deep") from None
+    except ValueError:  # Python refuses to read thousands of digits
+        raise _wrong(path, "a number has too many digits") from None
 
 
 def check(document: dict[str, Any], path: Path) -> dict[str, Given]:
@@ -73,7 +75,8 @@ def check(document: dict[str, Any], path: Path) -> dict[str, Given]:
             option = _BY_KEY.get(f"{section}.{name}")
             if option is None:
                 raise _wrong(path, _no_key(section, name))
-            layer[option.key] = Given(_value(option, value, path), clean(path.name))
+            for each, said in fields_of(option, value):
+                layer[each.key] = Given(_value(each, said, path), clean(path.name))
     return layer
 
 
@@ -105,10 +108,16 @@ def _value(option: Option, value: Any, path: Path) -> Any:
     try:
         return from_toml(option, value, Path(path).absolute().parent)
     except BadValueError as error:
-        found = toml(value) if isinstance(value, (str, bool, int, float)) else clean(repr(value))
         raise _wrong(
-            path, f"[{option.section}] {option.name}: expected {error}, found {found}"
+            path, f"[{option.section}] {option.name}: expected {error}, found {_shown(value)}"
         ) from None
+
+
+def _shown(value: Any) -> str:
+    try:
+        return toml(value) if isinstance(value, (str, bool, int, float)) else clean(repr(value))
+    except ValueError:  # 0xfff... can be read with any number of digits, but not be written
+        return "a number of too many digits"
 
 
 def _no_section(section: str, value: Any) -> str:

@@ -41,7 +41,7 @@ def _sections(line: Callable[[Option], str]) -> str:
         text += f"\n[{section}]\n"
         for option in OPTIONS:
             if option.section == section and line(option):
-                text += f"# {option.about.help}\n{line(option)}\n"
+                text += f"# {option.explained}\n{line(option)}\n"
     return text
 
 
@@ -55,11 +55,13 @@ def _offered(option: Option) -> str:
 def _in_force(option: Option, merged: Merged) -> str:
     value = getattr(getattr(merged.settings, option.section), option.name)
     said = merged.given.get(option.key)
+    one_talk = "" if option.about.in_file else "; not for the file"
     if value is None and not option.about.unset:
-        return f"#{option.name} =  # not set"
-    mark = "" if option.about.in_file else "#"
-    origin = (clean(said.origin) if said else "default") + "; not for the file" * bool(mark)
-    return f"{mark}{option.name} = {toml(_written(option, value))}  # {origin}"
+        otherwise = option.about.otherwise
+        return f"#{option.name} =  # {f'default: {otherwise}' if otherwise else 'not set'}{one_talk}"
+    origin = clean(said.origin) if said else "default"
+    mark = "#" if one_talk else ""
+    return f"{mark}{option.name} = {toml(_written(option, value))}  # {origin}{one_talk}"
 
 
 def _written(option: Option, value: Any) -> Any:

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from moshi_tui.config import Option
+from moshi_tui.config import LARGEST_COUNT, OPTIONS, Option
 
 _WORDS = {
     True: ("true", "yes", "on", "1"),
@@ -62,6 +62,8 @@ def from_toml(option: Option, value: Any, folder: Path) -> Any:
     """The value that stands in a file in `folder`. Raises BadValueError."""
     if option.about.unset and value == option.about.unset:
         return None
+    if type(value) is int and abs(value) > LARGEST_COUNT:  # perhaps of more digits than fit a text
+        raise BadValueError(expected(option, in_file=True))
     if option.about.or_number and type(value) is int:
         value = str(value)
     if option.kind == "float" and type(value) is int:
@@ -76,6 +78,18 @@ def from_toml(option: Option, value: Any, folder: Path) -> Any:
     return _checked(option, value)
 
 
+def fields_of(option: Option, value: Any) -> list[tuple[Option, Any]]:
+    """What `value`, as written for `option`, says of which fields.
+
+    `record = "~/talks"` says two things: True, and where to. Only what looks like a path counts:
+    "ture" is a mistake and no folder.
+    """
+    folder = next((each for each in OPTIONS if each.name == option.about.value_to), None)
+    if folder is None or not isinstance(value, str) or not ("/" in value or value[:1] in "~."):
+        return [(option, value)]
+    return [(option, True), (folder, value)]
+
+
 def expected(option: Option, in_file: bool = False) -> str:
     """What the option takes, in words."""
     about = option.about
@@ -83,7 +97,7 @@ def expected(option: Option, in_file: bool = False) -> str:
         *most, last = [str(choice) for choice in about.choices] + [about.unset] * bool(about.unset)
         return f"{', '.join(most)} or {last}"
     words = {
-        "bool": "true or false",
+        "bool": "true, false or a folder like ./talks" if about.value_to else "true or false",
         "int": f"a whole number{_range(option)}",
         "float": f"a number{_range(option)}",
         "Path": "a path",

@@ -15,7 +15,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -42,6 +43,9 @@ if TYPE_CHECKING:  # the talk itself is imported once the first picture is paint
     from moshi_tui.session.events import Event
     from moshi_tui.ui.screens.talk import TalkScreen
     from moshi_tui.ui.talking import Talking
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+"""They ask for an end."""
 
 
 class MoshiApp(App[None]):
@@ -122,7 +126,7 @@ class MoshiApp(App[None]):
         """Take the signals that ask for an end; start the engine after the first paint."""
         if not self.is_headless:
             loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            for number in SIGNALS:
                 loop.add_signal_handler(number, partial(self.leave, 128 + number))
         self.push_screen(self._loading)
         self.call_after_refresh(self._start_engine)
@@ -142,8 +146,8 @@ class MoshiApp(App[None]):
         self.leave()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The command palette has nothing to offer before there is a talk."""
-        return not (action == "command_palette" and self.talk is None)
+        """The command palette has nothing to offer before there is a talk, nor over a dialog."""
+        return action != "command_palette" or (self.talk is not None and self.screen is self.talk)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The actions of the keys and the themes, by name; nothing else."""
@@ -234,13 +238,18 @@ class MoshiApp(App[None]):
         self._loading.restart()
         old, self.engine, self.stopper = self.engine, None, None
         self._making += 1  # the old engine is heard no more
-        threading.Thread(target=self._start_after, args=(old,), daemon=True).start()
+        self._loading.show(Loading("files", "Waiting until the last try has ended"))
+        threading.Thread(target=self._start_after, args=(old,), name="retry", daemon=True).start()
 
     def _start_after(self, old: EngineLike | None) -> None:
         """Wait for an engine that has failed; two at once would need twice the memory."""
-        while old is not None and not old.stop(1.0):
-            pass
-        self.call_later(self._start_engine)
+        try:
+            while old is not None and not old.stop(1.0):
+                pass
+        except Exception as error:  # noqa: BLE001 - raised again on the app's thread
+            self.call_later(_raise, error)
+        else:
+            self.call_later(self._start_engine)
 
     async def on_talk_screen_asked(self, message: TalkScreen.Asked) -> None:
         """A key of the talk wants something that is not on its screen."""
@@ -271,6 +280,8 @@ class MoshiApp(App[None]):
         if self.talk is None:
             self._loading.fail(error, stage)
         else:
+            while self.screen is not self.talk:  # a dialog would hide it
+                self.pop_screen()
             self.talk.fail(error)
 
 
@@ -290,6 +301,16 @@ class Outcome(NamedTuple):
     """What the error screen said."""
     recorded: tuple[RecordingStopped, ...] = ()
     """The recordings of the talk, in order."""
+
+
+@contextmanager
+def _deaf_to_signals() -> Iterator[None]:
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run_app(
@@ -318,6 +339,7 @@ def run_app(
         try:
             app.run()
         finally:
-            if app.stopper is not None:
-                stopped = app.stopper.finish()
+            with _deaf_to_signals():  # they ask for what is being done
+                if app.stopper is not None:
+                    stopped = app.stopper.finish()
     return Outcome(app.return_code or 0, stopped, app.failure, tuple(app.recorded))

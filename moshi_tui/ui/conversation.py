@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from moshi_tui.clean import Cleaner, clean
-from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
+from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from moshi_tui.session.catchup import CatchUp, Episode, Interruption, duration, earliest
 from moshi_tui.session.events import Skipped, Underrun, UserTurn
 from moshi_tui.session.pauses import Pauses
 from moshi_tui.ui.loudness import strip
 
 MOSHI, YOU = "Moshi", "You"
+
+_SENTENCE_ENDS = (".", "?", "!", "…")
+_OVERTAKEN_FRAMES = round(2 * FRAME_RATE)
+"""An utterance is not continued above what began so long ago."""
 
 
 @dataclass
@@ -48,9 +52,9 @@ class Conversation:
     """The entries of one talk. Belongs to the thread of the app.
 
     Words join the open utterance until Moshi pauses for a second or is reset. What the user says
-    and what happens meanwhile comes after it and does not cut it in two, so an utterance that is
-    not the last entry may still grow; and what happens again and again, or goes on, changes the
-    entry that told it first.
+    and what happens meanwhile comes after it and does not cut its sentence in two, so an utterance
+    that is not the last entry may still grow; but not for long, as the newest words are looked for
+    at the end. And what happens again and again, or goes on, changes the entry that told it first.
 
     Entries stand in the order in which they began. A user's turn is known a moment after it began
     only: it goes before what began in that moment.
@@ -80,7 +84,7 @@ class Conversation:
     def add_piece(self, frame: int, text: str) -> int:
         """Moshi said a piece of text in this frame."""
         text = self._cleaner.feed(text)
-        if not self.is_speaking(frame):
+        if not self.is_speaking(frame) or self._overtaken(frame, text):
             self.open = None
         if self.open is not None:
             self.entries[self.open].text += text
@@ -88,7 +92,7 @@ class Conversation:
             self._blank += text
             return len(self.entries)
         else:
-            self.open = self._append(Entry(frame, MOSHI, self._blank + text))
+            self.open = self._append(Entry(self._not_before(frame), MOSHI, self._blank + text))
             self._blank = ""
         if text:
             self._pauses.word(frame)
@@ -98,7 +102,7 @@ class Conversation:
         """Something happened, in words."""
         if ends_utterance:
             self.open = self._catch_up = self._interruption = None
-        index = self._append(Entry(frame, "", clean(text)))
+        index = self._append(Entry(self._not_before(frame), "", clean(text)))
         if ends_utterance:
             self._settled = len(self.entries)
         return index
@@ -151,6 +155,20 @@ class Conversation:
     def line(self, entry: Entry) -> str:
         """An entry as plain text, with its time and who spoke."""
         return f"{entry.clock:>{self.clock_width}} {entry.speaker or '-':<5}  {entry.plain}"
+
+    def _overtaken(self, frame: int, text: str) -> bool:
+        """Whether Moshi's next word shall stand below what came in between: its sentence is over,
+        or it has been long enough."""
+        if self.open is None or self.open + 1 >= len(self.entries) or not text.startswith(" "):
+            return False
+        said = self.entries[self.open].text.rstrip()
+        return said.endswith(_SENTENCE_ENDS) or (
+            frame - self.entries[self.open + 1].frame >= _OVERTAKEN_FRAMES
+        )
+
+    def _not_before(self, frame: int) -> int:
+        """Times don't go back: the two sides are some frames apart."""
+        return max(frame, self.entries[-1].frame) if self.entries else frame
 
     def _append(self, entry: Entry) -> int:
         self.entries.append(entry)

@@ -37,6 +37,11 @@ class Key:
     short: str = ""
     """The label where there is little room."""
 
+    @property
+    def name(self) -> str:
+        """How it is written where there is room for one only."""
+        return self.shown.split()[0]
+
 
 KEYS: tuple[Key, ...] = (
     Key("m", "m", "mute", "Mute", "Mute and unmute: Moshi hears silence", "talk", footer=True),
@@ -51,11 +56,17 @@ KEYS: tuple[Key, ...] = (
         footer=True,
         short="Talk",
     ),
-    Key("r", "r", "reset", "Reset", "Reset: Moshi forgets the talk so far", "talk", footer=True),
+    Key(
+        "r",
+        "r",
+        "reset",
+        "Reset",
+        "Reset: Moshi forgets the talk so far (asks first while recording)",
+        "talk",
+        footer=True,
+    ),
     Key("c", "c", "record", "Record", "Start and stop recording", "talk", footer=True),
     Key("d", "d", "devices", "Devices", "Choose microphone and speaker, try them", "talk", True),
-    Key("plus,equals_sign", "+", "volume(2)", "Louder", "Play Moshi 2 dB louder", "talk"),
-    Key("minus,underscore", "-", "volume(-2)", "Softer", "Play Moshi 2 dB softer", "talk"),
     Key(
         "up,down",
         "↑ ↓",
@@ -70,7 +81,7 @@ KEYS: tuple[Key, ...] = (
     Key("end", "End", "", "", "Go to the end, and follow it again", "read", on_failure=True),
     Key(
         "shift+up,shift+down,K,J",
-        "Shift+↑ ↓",
+        "Shift+↑ Shift+↓",
         "",
         "",
         "Select, entry by entry (where the terminal keeps those keys for itself: K and J; or with "
@@ -94,22 +105,26 @@ KEYS: tuple[Key, ...] = (
         "y",
         "copy",
         "Copy",
-        "Copy what is selected; without a selection the whole conversation",
+        "Copy what is selected; without a selection the whole conversation. (Some terminals let no "
+        "program write to the clipboard: save instead)",
         "read",
         on_failure=True,
     ),
     Key("t", "t", "compact", "Compact", "The compact view, and back", "screen", footer=True),
-    Key("question_mark,f1", "?", "help", "Help", "This list", "screen", True, True),
+    Key("plus,equals_sign", "+", "volume(2)", "Louder", "Play Moshi 2 dB louder", "talk", True),
+    Key("minus,underscore", "-", "volume(-2)", "Softer", "Play Moshi 2 dB softer", "talk", True),
     Key(
         "ctrl+p",
-        "ctrl+p",
+        "Ctrl+P",
         "command_palette",
         "Palette",
         "All actions and themes by name",
         "screen",
+        footer=True,
         on_failure=True,
     ),
-    Key("q,ctrl+q,ctrl+c", "q", "quit", "Quit", "Leave the talk", "screen", True, True),
+    Key("question_mark,f1", "? F1", "help", "Help", "This list", "screen", True, True),
+    Key("q,ctrl+q,ctrl+c", "q Ctrl+C", "quit", "Quit", "Leave the talk", "screen", True, True),
 )
 
 

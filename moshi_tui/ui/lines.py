@@ -11,7 +11,7 @@ from moshi_tui.ui.text import wrap
 CURSOR_CELLS = 1
 """Room that is kept behind the words for the cursor."""
 NARROW = 40
-"""Below this many cells the speaker's column goes."""
+"""Below this many cells one letter stands for the speaker."""
 
 _SHORTEST = 8
 
@@ -97,7 +97,7 @@ class Lines:
     @property
     def indent(self) -> int:
         """Cells in front of the text: time and speaker."""
-        return self._clock_width + len(" Moshi  " if self.width >= NARROW else " ")
+        return self._clock_width + len(" Moshi  " if self.width >= NARROW else " M ")
 
     def _wrap_again(self, index: int) -> int:
         """From its last line on if it has only grown; returns the first line that may differ."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from moshi_tui.clean import clean
 from moshi_tui.errors import MoshiTuiError
+from moshi_tui.paths import shown
 from moshi_tui.ui.conversation import Conversation
 
 
@@ -38,8 +39,8 @@ def save(
     except OSError as error:
         raise MoshiTuiError(
             "Conversation not saved",
-            f"{clean(str(folder))}: {error.strerror or error}",
-            "Make room there or let yourself write there, then save again",
+            f"{clean(shown(folder.absolute()))}: {error.strerror or error}",
+            "Make room there or let yourself write there, then save again.",
         ) from error
     return path
 
@@ -65,6 +66,7 @@ def _fill(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        os.chmod(beside, path.stat().st_mode)  # as open as any new file of the person
         os.replace(beside, path)
     except OSError:
         Path(beside).unlink(missing_ok=True)

@@ -94,13 +94,16 @@ class Talking:
         """Something to know, as a line of the conversation; where a question about devices is
         open, there as well."""
         frame = 0 if self._app.engine is None else self._app.engine.stats.frame
-        text = " ".join(part for part in (f"{notice.title}:", notice.message, notice.hint) if part)
+        text = f"{notice.title}: {sentences(notice.message, notice.hint)}"
         self._tell(frame, text)
         if self._devices is not None and self._devices.is_current:
             self._devices.notice(text)
 
     async def asked(self, what: str) -> None:
-        """A key wants something that is not on the talk's screen."""
+        """A key wants something that is not on the talk's screen; not before what is there now has
+        been closed."""
+        if self._app.screen is not self.screen:
+            return
         match what:
             case "devices":
                 await self._choose_devices()
@@ -141,7 +144,7 @@ class Talking:
         from moshi_tui.ui.screens.confirm import Confirm
 
         def answered(yes: bool | None) -> None:
-            if yes:
+            if yes and self.screen is not None and not self.screen.failed:
                 engine.reset()
 
         question = "Moshi will forget the talk so far. The recording goes on. Reset?"
@@ -154,10 +157,10 @@ class Talking:
         try:
             path = save(self.conversation, self._app.folder, about)
         except MoshiTuiError as error:
-            message = clean(f"{error.message} {error.hint}".strip())
+            message = clean(sentences(error.message, error.hint))
             self._app.notify(message, title=clean(error.title), severity="error", markup=False)
         else:
-            self._app.notify(clean(str(path)), title="Saved", markup=False)
+            self._tell(self._now(), f"Saved to {shown(path)}")
 
     def _muted(self, event: Muted) -> None:
         """While space is in use for it, the user's turns say it all."""
@@ -170,7 +173,7 @@ class Talking:
             self._tell(event.frame, f"Recorded {event.seconds:.0f} s to {shown(event.folder)}")
             return
         error = event.error
-        self._tell(event.frame, f"{error.title}: {error.message} {error.hint}".strip())
+        self._tell(event.frame, f"{error.title}: {sentences(error.message, error.hint)}")
 
     def _now(self) -> int:
         return 0 if self._app.engine is None else self._app.engine.stats.frame
@@ -181,3 +184,9 @@ class Talking:
     def _changed(self, index: int) -> None:
         if self.screen is not None:
             self.screen.transcript.update_from(index)
+
+
+def sentences(*parts: str) -> str:
+    """One after the other, each with its full stop."""
+    whole = [part.strip() for part in parts if part.strip()]
+    return " ".join(part if part[-1] in ".!?:)" else f"{part}." for part in whole)

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from moshi_tui import cli
+from moshi_tui import arguments, cli
 from moshi_tui.bench import command, picture
 from moshi_tui.bench.bars import Bar
 from moshi_tui.bench.runs import run_all
@@ -35,7 +35,7 @@ def test_the_help_names_all_scenarios_and_policies(capsys):
     with pytest.raises(SystemExit):
         cli.main(["bench", "lag", "--help"])
     words = capsys.readouterr().out.replace(",", " ").split()
-    assert ", ".join(story.name for story in command.STORIES) == cli.LAG_SCENARIOS
+    assert ", ".join(story.name for story in command.STORIES) == arguments.LAG_SCENARIOS
     assert {policy.name for policy in command.POLICIES} <= set(words)
 
 

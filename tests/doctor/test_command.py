@@ -76,6 +76,20 @@ def test_json_is_one_document_and_nothing_else(
     assert content["findings"][1]["data"] == {"x": None}
 
 
+def test_what_libraries_print_stays_out_of_the_document(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def noisy() -> list[Finding]:
+        print("Error importing huggingface_hub.hf_api")
+        return [OK]
+
+    monkeypatch.setattr(command, "quick_checks", lambda chosen: [Check("a", "looking", noisy)])
+    assert command.run(Settings(), as_json=True, bench=False) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["verdict"] == "ok"
+    assert "Error importing" in said.err
+
+
 def test_checks_run_at_once_and_are_told_in_order() -> None:
     second = threading.Event()
 

@@ -129,7 +129,7 @@ def test_another_device_is_opened_and_the_old_one_closed(kept):
     kept.keeper.use("input", USB)
     kept.wait(lambda: kept.source.closed)
     kept.keeper.use("output", USB)
-    kept.wait(lambda: kept.sink.closed)
+    kept.wait(lambda: kept.sink.closed and len(kept.events) == 2)
     assert kept.events == [
         DeviceChanged(7, "input", "USB Audio"),
         DeviceChanged(7, "output", "USB Audio"),

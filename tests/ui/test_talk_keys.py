@@ -12,6 +12,7 @@ from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.events import (
     DeviceChanged,
     DeviceLost,
+    Failed,
     Muted,
     Notice,
     RecordingStarted,
@@ -24,6 +25,7 @@ from moshi_tui.ui.push_to_talk import FIRST_REPEAT_SECONDS, RELEASE_SECONDS
 from moshi_tui.ui.screens.confirm import Confirm
 from moshi_tui.ui.screens.devices import DevicesScreen
 from moshi_tui.ui.screens.help import HelpScreen
+from moshi_tui.ui.talking import sentences
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.fakes import FakeDesk, FakeEngine
 from tests.ui.helpers import screen_text, talking, until
@@ -68,7 +70,8 @@ async def test_space_talks_while_it_is_held() -> None:
         await until(pilot, lambda: "space Talking" in screen_text(app))
         clock.now += RELEASE_SECONDS + 0.1
         await until(pilot, lambda: engine.calls[-1] == ("set_muted", True))
-        await until(pilot, lambda: "hold space to talk"[:10] in screen_text(app))
+        await until(pilot, lambda: "You    space to talk" in screen_text(app))
+        assert "m Open mic" in screen_text(app)
         engine.fire(Muted(5, True), Muted(9, False))
         await pilot.pause()
         assert "Unmuted" not in app.screen.query_one(Transcript).lines()
@@ -84,11 +87,11 @@ async def test_space_is_a_toggle_where_keys_do_not_repeat() -> None:
         await pilot.press("space")
         assert [call for call in engine.calls if call[0] == "set_muted"] == []  # was open already
         clock.now += FIRST_REPEAT_SECONDS + 0.1
-        await until(pilot, lambda: "space Stop talking" in screen_text(app))
+        await until(pilot, lambda: "space Stop" in screen_text(app))
         clock.now += 10.0
         await pilot.press("space")
         assert engine.calls[-1] == ("set_muted", True)
-        await until(pilot, lambda: "hold space to" in screen_text(app))
+        await until(pilot, lambda: "space to talk" in screen_text(app))
         clock.now += 10.0
         await pilot.press("space")
         assert engine.calls[-1] == ("set_muted", False)
@@ -252,7 +255,7 @@ async def test_save_writes_a_file(tmp_path: Path) -> None:
     async with talking(engine, folder=tmp_path, notifications=True) as (app, pilot):
         engine.fire(TextPiece(1, 9, " Mind the gap"))
         await pilot.press("s")
-        await until(pilot, lambda: "Saved" in screen_text(app))
+        await until(pilot, lambda: "Saved to" in screen_text(app))
         (file,) = tmp_path.iterdir()
         assert "Moshi  Mind the gap" in file.read_text(encoding="utf-8")
         assert "moshiko · q4 · Apple M3 Max" in file.read_text(encoding="utf-8")
@@ -312,13 +315,13 @@ async def test_a_theme_is_chosen_and_remembered(theme: str) -> None:
     chosen: list[str] = []
     engine = FakeEngine()
     async with talking(engine, remember_theme=chosen.append) as (app, pilot):
-        before = app.screen.styles.background
+        before = app.screen.background_colors
         titles = {command.title: command for command in app.get_system_commands(app.screen)}
         titles[f"Theme: {theme}"].callback()
         await pilot.pause(0.2)
         assert app.theme == theme
         assert chosen == [theme]
-        assert app.screen.styles.background != before
+        assert app.screen.background_colors != before
 
 
 async def test_a_theme_that_can_not_be_remembered_is_told() -> None:
@@ -374,13 +377,74 @@ async def test_ascii_is_ascii_everywhere(size: tuple[int, int]) -> None:
             assert text.isascii(), sorted(char for char in set(text) if not char.isascii())
 
 
-async def test_nothing_moves_where_animations_are_off(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reading_keys_arrive_at_once() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.fire(*(TextPiece(20 * n, 9, f" Number {n}.") for n in range(60)))
         await pilot.pause(0.2)
         view = app.screen.query_one(Transcript)
-        app.animation_level = "none"
         await pilot.press("home")
         await pilot.pause()
         assert view.scroll_y == 0
+        await pilot.press("pagedown")
+        await pilot.pause()
+        assert 0 < view.scroll_y < view.max_scroll_y
+        await pilot.press("end")
+        engine.fire(TextPiece(2000, 9, " And more."))
+        await pilot.pause(0.1)
+        assert view.scroll_y == view.max_scroll_y
+
+
+async def test_a_failure_closes_what_would_hide_it() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        engine.update(recording_s=1.0)
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        engine.fire(Failed(MoshiTuiError("Out of memory", "No more.", "Use less.")))
+        await until(pilot, lambda: app.screen is app.talk)
+        await pilot.pause(0.1)
+        assert "Out of memory" in screen_text(app)
+        assert ("reset",) not in engine.calls
+
+
+async def test_dialogs_do_not_stack() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        engine.update(recording_s=1.0)
+        await pilot.press("r", "r", "r")
+        await pilot.pause(0.2)
+        assert len(app.screen_stack) == 3  # Textual's own, the talk, one question
+        await pilot.press("ctrl+p")
+        await pilot.pause(0.2)
+        assert isinstance(app.screen, Confirm)
+        await pilot.press("q")
+        await until(pilot, lambda: app.screen is app.talk)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        await pilot.press(*"devices")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, DevicesScreen))
+
+
+async def test_volume_is_said_in_the_compact_view() -> None:
+    engine = FakeEngine()
+    async with talking(engine, options=ScreenOptions(compact=True)) as (app, pilot):
+        await pilot.press("plus")
+        await until(pilot, lambda: "volume +2 dB" in screen_text(app))
+
+
+@pytest.mark.parametrize("size", [(40, 12), (60, 20), (80, 24)])
+async def test_a_toggle_is_said_at_any_width(size: tuple[int, int]) -> None:
+    engine, clock = FakeEngine(), Clock()
+    async with talking(engine, size, clock=clock) as (app, pilot):
+        await pilot.press("space")
+        clock.now += FIRST_REPEAT_SECONDS + 0.1
+        await until(pilot, lambda: "space Stop" in screen_text(app))
+
+
+def test_sentences_have_their_full_stops() -> None:
+    assert sentences("The disk is full", "", "Make room") == "The disk is full. Make room."
+    assert sentences("Why?", "So.") == "Why? So."
+    assert sentences("", "") == ""

@@ -28,7 +28,7 @@ class Confirm(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", show=False),
-        Binding("n,escape", "answer(False)", "No", show=False),
+        Binding("n,escape,q", "answer(False)", "No", show=False),
         Binding("left,right,up,down", "other", "The other answer", show=False),
     ]
     DEFAULT_CSS = """

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -22,6 +23,7 @@ from moshi_tui.ui.push_to_talk import PushToTalk
 from moshi_tui.ui.widgets.compact import CompactLine
 from moshi_tui.ui.widgets.error import ErrorPanel
 from moshi_tui.ui.widgets.health import HealthLine
+from moshi_tui.ui.widgets.kept import Kept
 from moshi_tui.ui.widgets.keybar import KeyBar
 from moshi_tui.ui.widgets.levels import LevelsPanel
 from moshi_tui.ui.widgets.search import ConversationPanel
@@ -36,7 +38,7 @@ POLLS_A_NUMBER = 5
 LOUDEST_DB, SOFTEST_DB = 12.0, -40.0
 
 
-class TalkScreen(Screen[None]):
+class TalkScreen(Kept, Screen[None]):
     """Shows the engine's stats and the conversation; its keys act on the engine.
 
     What has to do with other screens (devices, help, a question) and with files is asked of the
@@ -92,7 +94,7 @@ class TalkScreen(Screen[None]):
         self._line = CompactLine(ascii=ascii, clock=clock)
         self._error = ErrorPanel("s saves, q quits", ascii=ascii)
         self._health = HealthLine()
-        self._keys = KeyBar(self._labels, lambda: self.failed)
+        self._keys = KeyBar(self._labels, lambda: self.failed, self._needed)
         self.set_reactive(TalkScreen.compact, options.compact)
 
     def compose(self) -> ComposeResult:
@@ -104,8 +106,9 @@ class TalkScreen(Screen[None]):
         yield self._timing
         yield self._line
         yield self._error
-        yield self._health
-        yield self._keys
+        with Vertical(id="bottom"):
+            yield self._health
+            yield self._keys
 
     def on_mount(self) -> None:
         """Begin to poll."""
@@ -126,9 +129,11 @@ class TalkScreen(Screen[None]):
         return key is None or not self.failed or key.on_failure
 
     def action_mute(self) -> None:
-        """Stop hearing the person, or hear them again."""
+        """Stop hearing the person, or hear them again. While space is in use for it: leave that,
+        with the microphone open."""
+        muted = self.push_to_talk.state == "off" and not self.muted
         self.push_to_talk.leave()
-        self._mute(not self.muted)
+        self._mute(muted)
 
     def action_hold_to_talk(self) -> None:
         """The key is pressed, or repeats while it is held."""
@@ -203,23 +208,25 @@ class TalkScreen(Screen[None]):
 
     def _labels(self) -> Mapping[str, str]:
         """Of the keys that do something else now."""
-        labels = {"mute": "Unmute" if self.muted and not self._waits_for_key else "Mute"}
+        labels = {"mute": "Unmute" if self.muted else "Mute"}
+        if self.push_to_talk.state != "off":
+            labels["mute"] = "Open mic"
         if self._recording:
             labels["record"] = "Stop rec"
         if self.push_to_talk.state in ("pressed", "held"):
             labels["hold_to_talk"] = "Talking"
         elif self.push_to_talk.state == "latched":
-            labels["hold_to_talk"] = "Stop talking"
+            labels["hold_to_talk"] = "Stop"
         return labels
 
-    @property
-    def _waits_for_key(self) -> bool:
-        return self.push_to_talk.state == "silent"
+    def _needed(self) -> frozenset[str]:
+        """Actions that are shown however narrow it is."""
+        return frozenset() if self.push_to_talk.state == "off" else frozenset({"hold_to_talk"})
 
     def _muted_word(self) -> str:
         if not self.muted:
             return ""
-        return "hold space to talk" if self._waits_for_key else "muted"
+        return "space to talk" if self.push_to_talk.state == "silent" else "muted"
 
     def _poll(self) -> None:
         if self.failed:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from moshi_tui.session.stats import Stats
 
 _METER = 21
-"""Cells of a meter."""
+"""Cells of a meter,"""
+_SHORTEST_METER = 14
+"""and where the lag would not fit beside such meters."""
 
 
 class CompactLine(Panel):
@@ -41,13 +43,15 @@ class CompactLine(Panel):
         if not self.display:
             return
         width = self.content_size.width
-        meter = min(_METER, max(0, (width - 3) // 2))
+        numbers = _numbers(stats)
+        meter = min(_METER, max(_SHORTEST_METER, (width - cells(numbers[0]) - 5) // 2))
+        meter = min(meter, max(0, (width - 2) // 2))
         row: Row = (
             *self._you.row(meter, "gone" if stats.microphone_lost else muted),
             ("  ", ""),
             *self._moshi.row(meter, "gone" if stats.speaker_lost else ""),
         )
-        for parts in _numbers(stats):
+        for parts in numbers:
             if cells(row) + 3 + cells(parts) > width:
                 break
             row = (*row, ("   ", ""), *parts)
@@ -57,6 +61,8 @@ class CompactLine(Panel):
 def _numbers(stats: Stats) -> list[tuple[Part, ...]]:
     """What follows the meters, the most telling first."""
     parts: list[tuple[Part, ...]] = []
+    if round(stats.volume_db):
+        parts.append((("volume ", "quiet"), (f"{stats.volume_db:+.0f} dB", "")))
     if stats.lag_ms is not None:
         word = lag_word(stats.lag_ms)
         parts.append((("lag ", "quiet"), (f"{stats.lag_ms:.0f} ms ", "strong"), (word, word)))

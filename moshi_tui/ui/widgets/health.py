@@ -11,14 +11,14 @@ from moshi_tui.clean import clean
 
 
 class HealthLine(Widget):
-    """One line, two where it is narrow; not shown while all is well."""
+    """One line, up to three where it is narrow; not shown while all is well."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     HealthLine {
         display: none;
         height: auto;
-        max-height: 2;
+        max-height: 3;
         padding: 0 1;
         background: $warning-muted;
         color: $text-warning;

@@ -9,7 +9,7 @@ from textual.events import Click
 from moshi_tui.ui.keys import KEYS, Key
 from moshi_tui.ui.widgets.panel import Panel, Part, clicked
 
-_ALWAYS = ("help", "quit")
+_ALWAYS = frozenset({"help", "quit"})
 """Shown however narrow it is: from there on all others are found."""
 
 
@@ -19,6 +19,7 @@ class KeyBar(Panel):
     Args:
         labels: called for the labels that are not those of the table now ("Unmute"), by action.
         failed: asked whether only the keys of a failed talk are of use.
+        needed: asked for the actions that are shown however narrow it is, besides help and quit.
     """
 
     DEFAULT_CSS = """
@@ -34,10 +35,12 @@ class KeyBar(Panel):
         self,
         labels: Callable[[], Mapping[str, str]] = dict,
         failed: Callable[[], bool] = lambda: False,
+        needed: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         super().__init__()
         self._labels = labels
         self._failed = failed
+        self._needed = needed
         self._spots: list[tuple[int, int, str]] = []
 
     def on_mount(self) -> None:
@@ -63,12 +66,12 @@ class KeyBar(Panel):
         self._spots = []
         row: list[Part] = []
         x = 0
-        for key, label in _fitting(texts, width):
+        for key, label in _fitting(texts, width, _ALWAYS | self._needed()):
             if row:
                 row.append(("  ", ""))
                 x += 2
-            row += [(key.shown, "accent"), (f" {label}", "")]
-            width = len(key.shown) + 1 + len(label)
+            row += [(key.name, "accent"), (f" {label}", "")]
+            width = len(key.name) + 1 + len(label)
             self._spots.append((x, x + width, key.action))
             x += width
         self.set_rows([tuple(row)])
@@ -82,13 +85,15 @@ class KeyBar(Panel):
 
 
 def _cells(keys: list[tuple[Key, str]]) -> int:
-    return sum(len(key.shown) + 1 + len(label) + 2 for key, label in keys) - 2
+    return sum(len(key.name) + 1 + len(label) + 2 for key, label in keys) - 2
 
 
-def _fitting(keys: list[tuple[Key, str]], width: int) -> list[tuple[Key, str]]:
-    """Those that fit in `width` cells, in order; the last ones of all are kept if possible."""
-    chosen = [pair for pair in keys if pair[0].action in _ALWAYS]
+def _fitting(
+    keys: list[tuple[Key, str]], width: int, always: frozenset[str]
+) -> list[tuple[Key, str]]:
+    """Those that fit in `width` cells, in order, with room for those of `always` kept."""
+    chosen = [pair for pair in keys if pair[0].action in always]
     for pair in keys:
-        if pair[0].action not in _ALWAYS and _cells([*chosen, pair]) <= width:
+        if pair[0].action not in always and _cells([*chosen, pair]) <= width:
             chosen.append(pair)
     return [pair for pair in keys if pair in chosen]

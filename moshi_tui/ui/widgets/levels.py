@@ -80,11 +80,13 @@ class Meter:
         self._peak_db = self._hold.update(level.peak_db, now)
 
     def row(self, width: int, instead: str = "") -> Row:
-        """Name, bar, number in `width` cells; or the name and the words `instead`."""
+        """Name, bar, number in `width` cells; or the name and the words `instead`. Nothing is cut
+        but the bar and the name."""
+        if width < _SIDE + _NUMBER:
+            return self._short_row(width, instead)
         name: Part = (f"{self._side:<{_SIDE}}"[: max(0, width)], "")
         if instead:
-            room = max(0, width - _SIDE)
-            return (name, (instead[:room].ljust(room), "alert"))
+            return (name, (set_ellipsis(instead, width - _SIDE), "alert"))
         rms_db = -math.inf if self._level is None else self._level.rms_db
         room = max(0, width - _SIDE - _NUMBER - 1)
         clip = "CLIP"[:room] if self._clock() - self._clipped_at < HOLD_SECONDS else ""
@@ -96,8 +98,16 @@ class Meter:
             (peak, "peak"),
             (after, "bar"),
             (clip, "clip"),
-            (f" {number(rms_db)}"[: max(0, width - _SIDE)], ""),
+            (f" {number(rms_db)}"[-(width - _SIDE) :], ""),
         )
+
+    def _short_row(self, width: int, instead: str) -> Row:
+        value = instead or number(-math.inf if self._level is None else self._level.rms_db)
+        value = value.strip()
+        if len(value) > width:
+            return ((" " * max(0, width), ""),)
+        name = self._side[: max(0, width - len(value) - 1)]
+        return ((name.ljust(width - len(value)), ""), (value, "alert" if instead else ""))
 
 
 class LevelsPanel(Panel):
@@ -165,6 +175,11 @@ def number(db: float) -> str:
     """Five cells, whole decibels. "none" is digital silence: a microphone that is off, or not
     permitted."""
     return " none" if db == -math.inf else " <-60" if db <= FLOOR_DB else f"{min(0.0, db):5.0f}"
+
+
+def set_ellipsis(text: str, width: int) -> str:
+    """`text` in exactly `width` cells; what is cut off is marked."""
+    return text.ljust(width) if len(text) <= width else f"{text[: max(0, width - 1)]}…"[:width]
 
 
 def _share(db: float) -> float:

@@ -56,7 +56,7 @@ class Painter:
         """Time and speaker. Its length is the hanging indent."""
         time = f"{entry.clock:>{self._conversation.clock_width}} "
         if self._lines.width < NARROW:
-            return time
+            return f"{time}{(entry.speaker or self.bullet)[:1]} "
         return f"{time}{entry.speaker or self.bullet:<5}  "
 
     def _segments(self, line: Line, layers: Sequence[Layer]) -> list[Segment]:

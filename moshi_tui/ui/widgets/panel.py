@@ -1,7 +1,7 @@
 """Rows of styled text that are drawn only where they have changed.
 
 All that moves on the screen is made of these. A widget a number, as one would write it first, costs
-three times as much: Textual renders every widget that lies in the rectangle around all changes.
+three times as much.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from moshi_tui.ui.widgets.kept import Kept
+
 Part = tuple[str, str]
 """Text and how it looks: one of `LOOKS`, or "" for plain."""
 Row = tuple[Part, ...]
@@ -25,7 +27,7 @@ LOOKS = ("quiet", "strong", "accent", "good", "fair", "poor", "bar", "peak", "cl
 _KEPT_STRIPS = 400
 
 
-class Panel(Widget):
+class Panel(Kept, Widget):
     """Shows the rows of `set_rows`, cut or filled up to its width; what does not fit its height is
     left out."""
 
@@ -49,7 +51,6 @@ class Panel(Widget):
         self._rows: tuple[Row, ...] = ()
         self._strips: dict[tuple[Row, int], Strip] = {}
         self._looks: dict[str, Style] = {}
-        self._painted: tuple[Region, list[Strip]] | None = None
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -84,28 +85,9 @@ class Panel(Widget):
             self._strips[row, width] = strip
         return strip
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """As the base class, but what has not been refreshed since is not put together again."""
-        if self._painted is None or self._painted[0] != crop:
-            self._painted = (crop, super().render_lines(crop))
-        return self._painted[1]
-
-    def refresh(
-        self,
-        *regions: Region,
-        repaint: bool = True,
-        layout: bool = False,
-        recompose: bool = False,
-    ) -> Panel:
-        """See `Widget.refresh`."""
-        self._painted = None
-        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-        return self
-
     def notify_style_update(self) -> None:
         """Colours may be others."""
         super().notify_style_update()
-        self._painted = None
         self._strips.clear()
         self._looks.clear()
 

@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 
 from moshi_tui.ui.conversation import Conversation
 from moshi_tui.ui.finding import Found
+from moshi_tui.ui.widgets.kept import Kept
 from moshi_tui.ui.widgets.transcript import Transcript
 
 
@@ -51,7 +52,7 @@ class SearchBar(Horizontal):
         label.update(words, layout=False)
 
 
-class ConversationPanel(Container):
+class ConversationPanel(Kept, Container):
     """The transcript; while searching, with a line at its bottom for what to look for."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

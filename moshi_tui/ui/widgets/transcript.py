@@ -7,7 +7,7 @@ from typing import ClassVar
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
@@ -17,14 +17,14 @@ from moshi_tui.ui.conversation import Conversation
 from moshi_tui.ui.finding import Finder, Found
 from moshi_tui.ui.lines import Lines
 from moshi_tui.ui.selecting import Place, moved, places, selected_text, whole_entries
+from moshi_tui.ui.widgets.kept import Kept
 from moshi_tui.ui.widgets.painting import Layer, Painter, over
 
 _KEPT_STRIPS = 400
 """Painted lines to remember: some pages, for scrolling."""
-_KEPT_CROPS = 8
 
 
-class Transcript(ScrollView, can_focus=True):
+class Transcript(Kept, ScrollView, can_focus=True):
     """Shows a `Conversation`, one wrapped entry after the other; follows its end unless the
     reader has scrolled away from it, has selected something or is at something found.
 
@@ -82,7 +82,6 @@ class Transcript(ScrollView, can_focus=True):
     def __init__(
         self, conversation: Conversation, *, ascii: bool = False, id: str | None = None
     ) -> None:
-        self._crops: dict[Region, list[Strip]] = {}
         self._strips: dict[int, Strip] = {}
         self._styles: dict[str, Style] = {}
         super().__init__(id=id)
@@ -181,7 +180,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Wrap all again; the reader's place stays where it is."""
-        self._crops.clear()
+        self._crops = None
         width = self.scrollable_content_region.width
         at_end, top = self._at_end, self.scroll_offset.y
         if width != self._lines.width:
@@ -202,7 +201,19 @@ class Transcript(ScrollView, can_focus=True):
         """Go to the end and follow it again: nothing stays selected."""
         if self._selected is not None:
             self.screen.clear_selection()
-        super().action_scroll_end()
+        self._to_end()
+
+    def action_scroll_home(self) -> None:
+        """To the beginning. Nothing here glides: while lines come, one would not arrive."""
+        self.scroll_home(animate=False)
+
+    def action_page_up(self) -> None:
+        """A page back."""
+        self.scroll_page_up(animate=False)
+
+    def action_page_down(self) -> None:
+        """A page on."""
+        self.scroll_page_down(animate=False)
 
     def _set_height(self) -> None:
         """There are more lines, or fewer. Only a scrollbar that comes or goes needs the screen to
@@ -274,11 +285,7 @@ class Transcript(ScrollView, can_focus=True):
             return
         self.app.copy_to_clipboard(text)
         count = text.count("\n") + 1
-        self.notify(
-            "If it can't be pasted, the terminal keeps programs from its clipboard: save instead",
-            title=f"Copied {count} line{'s' if count > 1 else ''}",
-            markup=False,
-        )
+        self.notify(f"Copied {count} line{'s' if count > 1 else ''}", markup=False, timeout=2.0)
 
     def _mark(self, anchor: int, head: int) -> None:
         self._marks = anchor, head
@@ -344,33 +351,11 @@ class Transcript(ScrollView, can_focus=True):
             strip = self._strips[line] = self._paint(line)
         return strip
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """As the base class; what has not been refreshed since is not put together again."""
-        strips = self._crops.get(crop)
-        if strips is None:
-            if len(self._crops) >= _KEPT_CROPS:
-                self._crops.clear()
-            strips = self._crops[crop] = super().render_lines(crop)
-        return strips
-
-    def refresh(
-        self,
-        *regions: Region,
-        repaint: bool = True,
-        layout: bool = False,
-        recompose: bool = False,
-    ) -> Transcript:
-        """See `Widget.refresh`."""
-        self._crops.clear()
-        super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-        return self
-
     def notify_style_update(self) -> None:
         """Colours may be others."""
         super().notify_style_update()
         self._styles.clear()
         self._strips.clear()
-        self._crops.clear()
 
     def _paint(self, number: int) -> Strip:
         line = self._lines[number]
