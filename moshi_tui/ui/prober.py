@@ -119,6 +119,6 @@ def said(error: Exception, doing: str) -> MoshiTuiError:
     log.error("%s", doing, exc_info=error)
     return MoshiTuiError(
         f"Internal error while {doing}",
-        f"{type(error).__name__}: {error}",
-        f"The log says more: {paths.log_file()}",
+        f"{type(error).__name__}: {error}.",
+        f"The log says more: {paths.log_file()}.",
     )

@@ -448,3 +448,20 @@ def test_sentences_have_their_full_stops() -> None:
     assert sentences("The disk is full", "", "Make room") == "The disk is full. Make room."
     assert sentences("Why?", "So.") == "Why? So."
     assert sentences("", "") == ""
+
+
+async def test_a_drag_over_the_border_selects_no_more_than_its_line() -> None:
+    engine = FakeEngine()
+    async with talking(engine) as (app, pilot):
+        engine.fire(*(TextPiece(20 * n, 9, f" Number {n}.") for n in range(6)))
+        await pilot.pause(0.2)
+        lines = screen_text(app).splitlines()
+        y = next(y for y, line in enumerate(lines) if "Number 1." in line)
+        x = lines[y].index("Number")
+        await pilot.mouse_down(offset=(x, y))
+        await pilot.hover(offset=(60, y))  # over the panel beside it
+        await pilot.mouse_up(offset=(60, y))
+        await pilot.pause(0.1)
+        await pilot.press("y")
+        await until(pilot, lambda: app.clipboard)
+        assert app.clipboard == "Number 1."

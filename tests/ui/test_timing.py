@@ -110,7 +110,7 @@ async def test_numbers(size: tuple[int, int]) -> None:
     async with talking(engine, size) as (app, pilot):
         assert "lag         -" in screen_text(app)
         engine.stats = FULL
-        await pilot.pause(0.5)
+        await pilot.pause(0.2)
         shown = screen_text(app)
         for words in (
             *("lag         312 ms", "fair", "60 s", "fair 1", "step        54 / 80 ms"),
@@ -142,7 +142,7 @@ async def test_large_numbers_are_not_cut(size: tuple[int, int]) -> None:
             context_size=3000,
             context_frames=3000,
         )
-        await pilot.pause(0.5)
+        await pilot.pause(0.2)
         shown = screen_text(app)
         for words in (
             *("lag         23 s", "poor", "12 s / 80 ms", "skipped in  5001 s !"),
@@ -168,7 +168,7 @@ async def test_the_same_numbers_draw_nothing(monkeypatch: pytest.MonkeyPatch) ->
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.update(skips=Skips(1600, 320, 1240), playout_ms=18.1, health="too slow", lag_ms=180)
-        await pilot.pause(0.5)
+        await pilot.pause(0.2)
         drawn: list[str] = []
         panel = app.screen.query_one(TimingPanel)
         real = panel.render_line
@@ -179,10 +179,10 @@ async def test_the_same_numbers_draw_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
         monkeypatch.setattr(panel, "render_line", counted)
         engine.update(skips=Skips(1601, 321, 1241), playout_ms=18.2, playout_speed=1.001)
-        await pilot.pause(0.5)
+        await pilot.pause(0.2)
         assert drawn == []
         engine.update(playout_ms=19.0)
-        await pilot.pause(0.5)
+        await pilot.pause(0.2)
         assert drawn == ["playout     19 ms"]
 
 
@@ -191,7 +191,7 @@ async def test_every_row_explains_itself(size: tuple[int, int]) -> None:
     engine = FakeEngine()
     async with talking(engine, size) as (app, pilot):
         engine.stats = FULL
-        await pilot.pause(0.5)
+        await pilot.pause(0.2)
         panel = app.screen.query_one(TimingPanel)
         told = set()
         for y in range(len(panel.rows)):

@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 
 POLLS_A_SECOND = 12
 SWITCH_SECONDS = 5.0
-"""After so long without an answer of the engine the screen no longer waits for it."""
+"""After so long without an answer of the engine another device may be chosen."""
 
 _WORDS: dict[Side, str] = {"input": "microphone", "output": "speaker"}
 _MOST_WORDS = 4
 """Lines of what has happened."""
 _BESIDE_WORDS = 9
 """Lines that there are at least: borders, headings, a device a list, level, keys."""
+_SILENT_SECONDS = 1.0
+"""Digital silence is worth a word after so long: a device needs a moment to begin."""
 _ROOMY = 18
 """From so many lines on there are empty ones between the parts."""
 
@@ -98,10 +100,12 @@ class DevicesScreen(ModalScreen[None]):
             self.error = error
 
     class _LetGo(Message):
-        """Nothing holds the microphone any more: it can be taken into use."""
+        """Nothing is being listened to any more: the device can be taken into use, and PortAudio
+        can look for it if it is new."""
 
-        def __init__(self, device: Device) -> None:
+        def __init__(self, side: Side, device: Device) -> None:
             super().__init__()
+            self.side: Side = side
             self.device = device
 
     class _Played(Message):
@@ -129,6 +133,7 @@ class DevicesScreen(ModalScreen[None]):
         self._playing = False
         self._chosen: dict[Side, Device] = {}
         self._switching: tuple[Side, Device, float] | None = None
+        self._overdue = False
         self._blamed: MoshiTuiError | None = None
         self._lists: dict[Side, DeviceList] = {
             "input": DeviceList("input", ascii=ascii),
@@ -198,7 +203,8 @@ class DevicesScreen(ModalScreen[None]):
         if entry is None or self._playing:
             return
         if entry.device is None:
-            self._say(f"{entry.name} is not in the list of devices: nothing to play on.", "alert")
+            gone = f"{entry.name} is not in the list of devices: nothing to play on."
+            self._say("There is no speaker to test." if entry.stands_in else gone, "alert")
             return
         self._playing = True
         self._say(f"Playing a test tone on {entry.name}…")
@@ -213,24 +219,23 @@ class DevicesScreen(ModalScreen[None]):
     def on_device_list_chosen(self, message: DeviceList.Chosen) -> None:
         """Take another device, after whatever listens to it has let go."""
         entry, device, side = message.entry, message.entry.device, message.side
-        if self._switching is not None:
+        if self._switching is not None and not self._overdue:
             return
-        if device is None:
-            self._say(f"{entry.name} is not plugged in: choose another {_WORDS[side]}.", "alert")
+        if entry.stands_in:
+            self._say(f"There is no {_WORDS[side]} yet: plug one in, then press l.", "alert")
         elif IN_USE in entry.marks:
             self._say(f"{entry.name} is in use already.")
+        elif device is None:
+            self._say(f"{entry.name} is not plugged in: choose another {_WORDS[side]}.", "alert")
         else:
             self._say(f"Switching to {entry.name}…")
-            self._switching = (side, device, self._clock())
-            if side == "output":
-                self._engine.use_device(side, device)
-                return
+            self._switching, self._overdue = (side, device, self._clock()), False
             self._listen()
-            self._prober.let_go_and(lambda: self._tell(self._LetGo(device)))
+            self._prober.let_go_and(lambda: self._tell(self._LetGo(side, device)))
 
     def on_devices_screen__let_go(self, message: _LetGo) -> None:
         """Now the engine can have it."""
-        self._engine.use_device("input", message.device)
+        self._engine.use_device(message.side, message.device)
 
     def on_devices_screen__found(self, message: _Found) -> None:
         """Show what there is."""
@@ -298,14 +303,15 @@ class DevicesScreen(ModalScreen[None]):
             self._chosen[side] = device
             self._switching = None
             self._say(f"Now in use: {device.name}.")
-        elif self._clock() - since > SWITCH_SECONDS:
-            self._switching = None
+        elif self._clock() - since > SWITCH_SECONDS and not self._overdue:
+            self._overdue = True
             self._say(f"{device.name} has not answered yet.", "alert")
 
     def _listen(self) -> None:
-        """Open the highlighted microphone, unless the talk uses it or is about to."""
+        """Open the highlighted microphone, unless the talk uses it or a device is on its way to be
+        used: it may be found only while nothing else is open."""
         entry = self._lists["input"].highlighted
-        busy = self._switching is not None and self._switching[0] == "input"
+        busy = self._switching is not None
         device = None if entry is None or busy or IN_USE in entry.marks else entry.device
         if self._prober.want(device):
             self._level.forget()
@@ -315,7 +321,8 @@ class DevicesScreen(ModalScreen[None]):
         if entry is None:
             self._level.say("")
         elif IN_USE in entry.marks:
-            self._level.show(self._engine.stats.user)
+            stats = self._engine.stats  # whose level is the microphone's, muted or not
+            self._level.show(stats.user, silent=stats.silent_s >= _SILENT_SECONDS)
         elif entry.device is None:
             self._level.say("gone" if GONE in entry.marks else "not known")
         else:
@@ -324,6 +331,7 @@ class DevicesScreen(ModalScreen[None]):
     def _show_probe(self, entry: Entry) -> None:
         heard = self._prober.heard
         if heard is None or heard.device != entry.device:
+            self._level.forget()
             self._level.say("opening…" if self._switching is None else "")
         elif heard.probe is None:
             self._level.say("can't be opened", "alert")
@@ -333,7 +341,7 @@ class DevicesScreen(ModalScreen[None]):
         elif heard.probe.failed is not None:
             self._level.say(heard.probe.failed, "alert")
         else:
-            self._level.show(heard.probe.level)
+            self._level.show(heard.probe.level, silent=self._level.silent_s >= _SILENT_SECONDS)
 
     def _complain(self, error: MoshiTuiError, then: str = "") -> None:
         parts = (f"{error.title}:", error.message, error.hint, then)

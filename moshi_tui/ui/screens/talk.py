@@ -9,9 +9,11 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.geometry import Offset
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widget import Widget
 
 from moshi_tui.config import ScreenOptions
 from moshi_tui.errors import MoshiTuiError
@@ -119,6 +121,15 @@ class TalkScreen(Kept, Screen[None]):
     def on_resize(self) -> None:
         """Another part of it may be shown now."""
         self.call_after_refresh(self._show_numbers)
+
+    def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
+        """See `Screen`. While text is being selected, whatever lies outside the conversation counts
+        as its nearest cell: a drag over its border shall not select all that follows."""
+        if self._selecting:
+            region = self.transcript.content_region
+            x = min(max(x, region.x), region.right - 1)
+            y = min(max(y, region.y), region.bottom - 1)
+        return super().get_widget_and_offset_at(x, y)
 
     # What the keys do.
 

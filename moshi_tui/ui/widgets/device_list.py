@@ -15,7 +15,15 @@ from textual.message import Message
 
 from moshi_tui.clean import clean
 from moshi_tui.ui.widgets.flow import column, cut
-from moshi_tui.ui.widgets.levels import ASCII, BLOCKS, HOLD_SECONDS, PeakHold, bar_of, number
+from moshi_tui.ui.widgets.levels import (
+    ASCII,
+    BLOCKS,
+    FLOOR_DB,
+    HOLD_SECONDS,
+    PeakHold,
+    bar_of,
+    number,
+)
 from moshi_tui.ui.widgets.panel import Panel, Row, cells, spread
 
 if TYPE_CHECKING:
@@ -43,10 +51,17 @@ class Entry:
     marks: tuple[str, ...] = ()
     """IN_USE, GONE, DEFAULT."""
 
+    @property
+    def stands_in(self) -> bool:
+        """There is no device: the demo does without one."""
+        from moshi_tui.session.ends import NO_MICROPHONE, NO_SPEAKER
+
+        return self.device is None and self.name in (NO_MICROPHONE, NO_SPEAKER)
+
     def details(self, side: Side) -> tuple[str, str, str]:
         """Host API, rate, channels."""
         if self.device is None:
-            return ("not in the list", "", "")
+            return ("" if self.stands_in else "not in the list", "", "")
         rate = f"{self.device.rate / 1000:.4g} kHz"
         return (clean(self.device.host_api), rate, f"{self.device.channels(side)} ch")
 
@@ -226,8 +241,6 @@ class LevelLine(Panel):
     """
 
     _NAME = "  Level "
-    _SILENT_SECONDS = 1.0
-    """Digital silence is worth a word after so long: a device needs a moment to begin."""
 
     def __init__(self, *, ascii: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -246,22 +259,32 @@ class LevelLine(Panel):
         width = self.content_size.width - len(self._NAME)
         self.set_rows([((self._NAME, ""), (cut(words, width, ascii=self._ascii), look))])
 
-    def show(self, level: Level) -> None:
-        """The newest level. Rounded to what can be seen: the same again draws nothing."""
+    @property
+    def silent_s(self) -> float:
+        """For how long there was nothing but digital silence."""
+        return self._clock() - self._heard_at
+
+    def show(self, level: Level, *, silent: bool) -> None:
+        """The newest level. Rounded to what can be seen: the same again draws nothing.
+
+        Args:
+            silent: a device has delivered nothing for so long that something must be wrong.
+        """
         now = self._clock()
         if level.clipped:
             self._clipped_at = now
         if level.rms_db > -math.inf:
             self._heard_at = now
-        elif now - self._heard_at > self._SILENT_SECONDS:
+        elif silent:
             self.say("none: digital silence. Switched off, or not permitted?", "alert")
             return
         peak_db = self._hold.update(level.peak_db, now)
         clip = "CLIP" if now - self._clipped_at < HOLD_SECONDS else ""
-        words = f"{number(level.rms_db)} dBFS"
+        # A moment of digital silence is a quiet one: "none" would come and go.
+        words = f"{number(max(FLOOR_DB, level.rms_db))} dBFS"
         tail: Row = ((f" {clip:<4}", "clip" if clip else ""), (words, ""))
         if self.content_size.width >= 48:
-            tail = (*tail, (f"  peak{number(peak_db)}", "quiet"))
+            tail = (*tail, (f"  peak{number(max(FLOOR_DB, peak_db))}", "quiet"))
         room = max(0, self.content_size.width - len(self._NAME) - cells(tail))
         glyphs = ASCII if self._ascii else BLOCKS
         before, peak, after = bar_of(level.rms_db, peak_db, room, glyphs).partition(glyphs.peak)
