@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
-import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
 from moshi_tui import __version__, paths
 from moshi_tui.clean import clean
-from moshi_tui.config import LARGEST_COUNT, OPTIONS, SECTIONS, Option
+from moshi_tui.config import OPTIONS, SECTIONS, Option
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.parsing import Parser, Switch, count, path, positive, reader
 from moshi_tui.settings.layers import Given
-from moshi_tui.settings.nearest import did_you_mean
-from moshi_tui.settings.values import BadValueError, from_text, pair
 
 DESCRIPTION = """Talk with Moshi, a speech model that listens and speaks at the same time,
 running on your own machine. Without a command: the screen."""
@@ -27,20 +24,18 @@ EPILOG = """examples:
   moshi-tui --headless --quant 4 | tee talk.txt
 
 Whatever stands under checkpoint to screen above may also be set by a variable
-(MOSHI_TUI_QUANT=4), which is weaker than an option, or in the settings file,
-which is weaker still.
+(MOSHI_TUI_QUANT=4), which is weaker than an option, and all but --demo, --input
+and --output in the settings file, which is weaker still. MOSHI_TUI_CONFIG names
+another file, as --config does.
 
 settings  {config}
 log       {log}
 """
 
 BENCHES = """moshi-tui bench lag    how well lag is kept small: a simulation, no model and no sound
-                       card needed (about a minute)
+                       card needed (about a minute and a half)
 """
 LAG_SCENARIOS = "steady, stall, freeze, hiccups, slow, jitter, stall-sweep, freeze-sweep"
-
-WIDEST = 98
-"""Columns of help on a wide terminal: longer lines are hard to read."""
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -69,16 +64,16 @@ def flags(args: argparse.Namespace) -> dict[str, Given]:
 
 def parser() -> argparse.ArgumentParser:
     """The whole grammar."""
-    top = _Parser(
+    top = Parser(
         prog="moshi-tui",
         usage="moshi-tui [options] [command]",
         description=DESCRIPTION,
-        epilog=EPILOG.format(
-            config=paths.shown(paths.config_file()), log=paths.shown(paths.log_file())
-        ).replace("%", "%%"),
+        epilog=EPILOG.format(config=_config_words(), log=paths.shown(paths.log_file())).replace(
+            "%", "%%"
+        ),
     )
     commands = top.add_subparsers(
-        dest="command", title="commands", metavar="", prog="moshi-tui", parser_class=_Parser
+        dest="command", title="commands", metavar="", prog="moshi-tui", parser_class=Parser
     )
     top.set_defaults(command=None)
     _add_run(commands)
@@ -90,13 +85,21 @@ def parser() -> argparse.ArgumentParser:
     other = top.add_argument_group("other")
     other.add_argument("--headless", action="store_true", help="no screen: the words on stdout")
     other.add_argument(
-        "--seconds", type=_positive, metavar="S", help="with --headless: end after so long"
+        "--seconds", type=positive, metavar="S", help="with --headless: end after so long"
     )
     _add_others(other)
     other.add_argument(
         "--version", action="version", version=f"moshi-tui {__version__}", help="print the version"
     )
     return top
+
+
+def _config_words() -> str:
+    """Where the settings file is; help is there whatever is wrong with its name."""
+    try:
+        return clean(paths.shown(paths.config_file()))
+    except MoshiTuiError as error:
+        return error.message
 
 
 def _add_run(commands: Any) -> None:
@@ -109,9 +112,9 @@ def _add_run(commands: Any) -> None:
     )
     files = run.add_argument_group("files")
     add = files.add_argument
-    add("input", metavar="IN", type=Path, help="any sound file that libsndfile reads")
-    add("-o", "--output", metavar="OUT.wav", type=Path, help="Moshi's voice, 24 kHz mono")
-    add("--text", metavar="OUT.txt", type=Path, help="what Moshi says; else on stdout")
+    add("input", metavar="IN", type=path, help="any sound file that libsndfile reads")
+    add("-o", "--output", metavar="OUT.wav", type=path, help="Moshi's voice, 24 kHz mono")
+    add("--text", metavar="OUT.txt", type=path, help="what Moshi says; else on stdout")
     _add_settings(run, ("checkpoint", "sampling"))
     _add_others(run.add_argument_group("other"))
 
@@ -148,7 +151,7 @@ def _add_config(commands: Any) -> None:
         description="The settings file. What it says is weaker than an option or a variable.",
     )
     parts = config.add_subparsers(
-        dest="part", title="commands", metavar="", prog="moshi-tui config", parser_class=_Parser
+        dest="part", title="commands", metavar="", prog="moshi-tui config", parser_class=Parser
     )
     config.set_defaults(part=None, print_help=config.print_help)
     for name, help in (
@@ -189,7 +192,7 @@ def _add_bench(commands: Any) -> None:
         description=f"{help.capitalize()}.",
     )
     benches = bench.add_subparsers(
-        dest="bench", title="commands", metavar="", prog="moshi-tui bench", parser_class=_Parser
+        dest="bench", title="commands", metavar="", prog="moshi-tui bench", parser_class=Parser
     )
     _add_help(bench.add_argument_group("other"))
     lag = benches.add_parser(
@@ -203,9 +206,9 @@ def _add_bench(commands: Any) -> None:
     add = options.add_argument
     add("--scenario", metavar="NAME", help="only one of: " + LAG_SCENARIOS)
     add("--policy", metavar="NAME", help="only one of: ours, none, web, cli")
-    add("--svg", metavar="FILE", type=Path, help="draw lag over time")
-    add("--json", metavar="FILE", type=Path, help="all figures")
-    add("--seed", type=_count, metavar="N", help="other talks (default 1)")
+    add("--svg", metavar="FILE", type=path, help="draw lag over time")
+    add("--json", metavar="FILE", type=path, help="all figures")
+    add("--seed", type=count, metavar="N", help="other talks (default 1)")
     add("--quick", action="store_true", help="shorter, for a first look")
     add("--check", action="store_true", help="status 1 if a bar is missed")
     _add_help(options)
@@ -218,7 +221,7 @@ def _add_others(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_config_option(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--config", metavar="FILE", type=Path, help="another settings file")
+    group.add_argument("--config", metavar="FILE", type=path, help="another settings file")
 
 
 def _add_help(group: argparse._ArgumentGroup) -> None:
@@ -241,13 +244,13 @@ def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
     about = option.about
     more: dict[str, Any] = {"dest": option.key, "help": about.help}
     if option.kind != "bool":
-        more |= {"metavar": about.metavar, "type": _reader(option)}
+        more |= {"metavar": about.metavar, "type": reader(option)}
         if option.kind == "dict[str, str]":
             more["action"] = "append"
         group.add_argument(*option.flags, **more)
         return
     value_to = next((each for each in OPTIONS if each.name == about.value_to), None)
-    group.add_argument(*option.flags, action=_Switch, option=option, value_to=value_to, **more)
+    group.add_argument(*option.flags, action=Switch, option=option, value_to=value_to, **more)
     if about.in_file:
         off = "--no-" + option.flags[-1].removeprefix("--")
         group.add_argument(
@@ -255,137 +258,8 @@ def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
         )
 
 
-class _Switch(argparse.Action):
-    """Turns a truth value on; its flag may take a value, which goes to another field."""
-
-    def __init__(self, *, option: Option, value_to: Option | None, **more: Any) -> None:
-        self.can_be_off = option.about.in_file
-        self._value_to = value_to
-        if value_to is None:
-            more["nargs"] = 0
-        else:
-            more |= {"nargs": "?", "type": _reader(value_to), "metavar": option.about.metavar}
-        super().__init__(**more)
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """As argparse wants it."""
-        setattr(namespace, self.dest, True)
-        if self._value_to is not None and values is not None:
-            setattr(namespace, self._value_to.key, values)
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """One line an option where 80 columns allow it."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26)
-        self._width = min(self._width, WIDEST)
-
-    def _format_action(self, action: argparse.Action) -> str:
-        """The commands stand under their heading as options do."""
-        if isinstance(action, argparse._SubParsersAction):
-            return "".join(self._format_action(each) for each in action._get_subactions())
-        return super()._format_action(action)
-
-    def _format_action_invocation(self, action: argparse.Action) -> str:
-        """`-q, --quant BITS` instead of `-q BITS, --quant BITS`; `--[no-]ascii`."""
-        if not action.option_strings:
-            return super()._format_action_invocation(action)
-        names = ", ".join(action.option_strings)
-        if isinstance(action, _Switch) and action.can_be_off:
-            names = names.replace("--", "--[no-]")
-        if action.nargs == 0:
-            return names
-        return f"{names} {self._format_args(action, action.metavar or '')}"  # type: ignore[arg-type]
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and where help is."""
-
-    def __init__(self, **more: Any) -> None:
-        super().__init__(
-            **{
-                "formatter_class": _Formatter,
-                "argument_default": argparse.SUPPRESS,
-                "allow_abbrev": False,
-                "add_help": False,
-                **more,
-            }
-        )
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As the base class, but a mistyped option is found before its value is taken for more."""
-        known = _all_options(self)
-        for word in sys.argv[1:] if args is None else args:
-            if word == "--":
-                break
-            name = word.partition("=")[0]
-            if name.startswith("--") and name not in known:
-                self.error(f"no option {clean(name)}{did_you_mean(name, known)}")
-        return super().parse_known_args(args, namespace)
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """As the base class, but a mistyped command gets the nearest."""
-        if isinstance(action.choices, dict) and value not in action.choices:
-            near = did_you_mean(value, action.choices)
-            self.error(
-                f"no command {clean(value)}{near or '; there are ' + ', '.join(action.choices)}"
-            )
-        super()._check_value(action, value)
-
-    def error(self, message: str) -> NoReturn:
-        """End with status 2."""
-        self.exit(2, f"moshi-tui: {message}\nSee {self.prog} --help\n")
-
-
-def _all_options(parser: argparse.ArgumentParser) -> set[str]:
-    """Those of a command and of the commands below it."""
-    known = set(parser._option_string_actions)
-    for action in parser._actions:
-        if isinstance(action.choices, dict):
-            for command in action.choices.values():
-                known |= _all_options(command)
-    return known
-
-
 def _origin(option: Option) -> str:
     """The flag that sets it."""
     if option.flags:
         return option.flags[-1]
     return next(each.flags[-1] for each in OPTIONS if each.about.value_to == option.name)
-
-
-def _reader(option: Option) -> Callable[[str], Any]:
-    read = pair if option.kind == "dict[str, str]" else from_text
-
-    def reader(text: str) -> Any:
-        try:
-            return read(option, text)
-        except BadValueError as error:
-            raise argparse.ArgumentTypeError(f"{clean(text)}: expected {error}") from None
-
-    return reader
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{clean(text)}: expected a number above 0")
-    return value
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"\d{1,10}", text) or int(text) > LARGEST_COUNT:
-        raise argparse.ArgumentTypeError(
-            f"{clean(text)}: expected a whole number from 0 to {LARGEST_COUNT}"
-        )
-    return int(text)

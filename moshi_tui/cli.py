@@ -21,7 +21,7 @@ from moshi_tui import paths
 from moshi_tui.arguments import BENCHES, flags, parse
 from moshi_tui.clean import clean
 from moshi_tui.config import Settings
-from moshi_tui.errors import MoshiTuiError
+from moshi_tui.errors import MoshiTuiError, UsageError
 from moshi_tui.settings.layers import Merged
 
 if TYPE_CHECKING:
@@ -33,7 +33,12 @@ LIVE_SECTIONS = ("audio", "recording")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line; returns the exit status.
+
+    0: done. 1: something failed, a check of `doctor` or `bench --check` among it. 2: the words are
+    wrong: an unknown option or name, a value that can't be, options that contradict each other
+    (also a variable or the settings file). 130: interrupted. 141: whoever read our output has gone.
+    """
     # NumPy's OpenBLAS spins on every core between its calls, which starves the other stages: on 2
     # cores `run --demo` went at 0.9 instead of 2.9 times real time. Must precede NumPy's import.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -42,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_command(argv: Sequence[str] | None) -> int:
-    """Parse, check, run; every error that a person can meet ends as lines on stderr."""
+    """Parse, check, run; every error that a person can meet ends as lines on stderr.
+
+    A mistyped option raises SystemExit with status 2.
+    """
     try:
         args = parse(argv)
         _refuse_ignored(args)
@@ -53,7 +61,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
         sys.stdout.flush()
     except MoshiTuiError as error:
         print(f"moshi-tui: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130
     except OSError as error:
@@ -91,6 +99,9 @@ def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
 def _screen(args: argparse.Namespace) -> int:
     settings = _load(args).settings
     _check_files(args, settings)
+    from moshi_tui.recording.folder import check_recording
+
+    check_recording(settings)  # a full disk is better told before the screen is up
     _start_log(args)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise MoshiTuiError(
@@ -110,9 +121,11 @@ def _screen(args: argparse.Namespace) -> int:
         remember_theme=_remember,
     )
     for recording in outcome.recorded:
+        folder = clean(str(recording.folder))
         if recording.error is None:
-            folder = clean(str(recording.folder))
             print(f"moshi-tui: recorded {recording.seconds:.0f} s: {folder}", file=sys.stderr)
+        else:
+            print(f"moshi-tui: {recording.error}", file=sys.stderr)
     if outcome.failure is not None:
         print(f"moshi-tui: {outcome.failure}", file=sys.stderr)
     return outcome.status
@@ -170,7 +183,7 @@ def _doctor(args: argparse.Namespace) -> int:
         merged.settings,
         as_json="json" in args,
         bench="no_bench" not in args,
-        quant_given="checkpoint.quant" in merged.given,
+        given=merged.given,
     )
 
 
@@ -249,14 +262,14 @@ def _check_files(args: argparse.Namespace, settings: Settings) -> None:
         if target is None:
             continue
         if source is not None and source.exists() and target.exists() and target.samefile(source):
-            raise MoshiTuiError("Output is the input", f"{target}", "Name another file.")
+            raise UsageError("Output is the input", f"{target}", "Name another file.")
         if target.is_dir() or not target.parent.is_dir():
             what = "is a folder" if target.is_dir() else "is in a folder that does not exist"
             raise MoshiTuiError("Cannot write the output", f"{target} {what}", "Name a file.")
     if output is not None and text is not None and output.resolve() == text.resolve():
-        raise MoshiTuiError("Two outputs in one file", f"{text}", "Name another file for --text.")
+        raise UsageError("Two outputs in one file", f"{text}", "Name another file for --text.")
     if output is not None and output.suffix.lower() != ".wav":
-        raise MoshiTuiError("Not a WAV file", f"--output {output}", "Name it like out.wav.")
+        raise UsageError("Not a WAV file", f"--output {output}", "Name it like out.wav.")
     if audio.input_file is not None:
         from moshi_tui.audio.files import AudioReader
 
@@ -274,13 +287,13 @@ def _refuse_ignored(args: argparse.Namespace) -> None:
             if key.partition(".")[0] in LIVE_SECTIONS
         ]
     if args.command is not None and named:
-        raise MoshiTuiError(
+        raise UsageError(
             "Contradicting options",
             f"{', '.join(dict.fromkeys(named))} before `{args.command}` is for live sound",
             f"Write: {ways.get(args.command, 'moshi-tui ' + args.command)}",
         )
     if "seconds" in args and "headless" not in args:
-        raise MoshiTuiError(
+        raise UsageError(
             "Contradicting options", "--seconds goes with --headless", "Add --headless."
         )
 

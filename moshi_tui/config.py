@@ -15,7 +15,6 @@ from typing import Any
 LARGEST_COUNT = 0xFFFFFFFF
 THEMES = ("dark", "light", "contrast")
 VOICES = ("moshiko", "moshika")
-QUANTS = (4, 8)
 KYUTAI = re.compile(r"kyutai/(moshiko|moshika)-mlx-(q4|q8|bf16)")
 """Kyutai's own repos for MLX: voice and precision."""
 
@@ -78,11 +77,6 @@ class Option:
         name = self.flags[-1].removeprefix("--") if self.flags else self.name
         return "MOSHI_TUI_" + name.replace("-", "_").upper()
 
-    @property
-    def explained(self) -> str:
-        """What it is for, in the settings file."""
-        return self.about.in_words or self.about.help
-
 
 _THEIRS = "that of the repo or folder"
 _OWN = "the checkpoint's own, else {}"
@@ -103,7 +97,7 @@ class CheckpointOptions:
             in_words='bits a weight: 4, 8 or "bf16" (the default)',
             flags=("-q", "--quant"),
             metavar="BITS",
-            choices=QUANTS,
+            choices=(4, 8),
             unset="bf16",
             example=4,
         ),
@@ -130,9 +124,7 @@ class CheckpointOptions:
     """Instead of Kyutai's."""
     revision: str | None = field(
         default=None,
-        metadata=_about(
-            "its branch, tag or commit", metavar="REV", otherwise="main", example="main"
-        ),
+        metadata=_about("its branch, tag or commit", metavar="REV", otherwise="main", example="v1"),
     )
     model_dir: Path | None = field(
         default=None,
@@ -191,7 +183,6 @@ class SamplingOptions:
         default=None,
         metadata=_about(
             "the same talk again (default: a fresh one)",
-            in_words='the same talk again, or "fresh"',
             metavar="N",
             low=0,
             high=LARGEST_COUNT,
@@ -305,7 +296,6 @@ class AudioOptions:
         default=0.0,
         metadata=_about(
             "how loud Moshi is, -40 to 12 (default 0)",
-            in_words="how loud Moshi is in dB, -40 to 12",
             flags=("--volume",),
             metavar="DB",
             low=-40,

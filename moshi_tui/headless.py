@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,6 +20,7 @@ from moshi_tui.clean import Cleaner, clean
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
+from moshi_tui.recording.folder import check_recording
 from moshi_tui.session.catchup import CatchUp, Interruption, duration
 from moshi_tui.session.downloading import download_words
 from moshi_tui.session.endpoints import FileSink, FileSource
@@ -46,6 +47,8 @@ from moshi_tui.session.stats import Skips, Stats
 
 STOP_SECONDS = 0.5
 """What the engine gets to end in."""
+RECORDED_SECONDS = 1.0
+"""What a recording gets after that to be completed in, if a long step holds the engine up."""
 AFTER_INPUT_SECONDS = 3.0
 """How long Moshi may go on after the file that stands for the microphone is over."""
 LOADING_LINE_SECONDS = 5.0
@@ -61,27 +64,30 @@ def talk(settings: Settings, *, seconds: float | None = None) -> int:
     Ends after `seconds`, three seconds after an input file, or on SIGINT or SIGTERM (status 0:
     that is how one ends it).
 
-    Returns the exit status. Raises MoshiTuiError. A long model step may still be under way then.
+    Returns the exit status, 1 also if the talk was well but its recording was not. Raises
+    MoshiTuiError. A long model step may still be under way then.
     """
     check_ends(settings)
+    check_recording(settings)
     events: queue.Queue[Event] = queue.Queue()
     engine = Engine(settings, events.put, partial(live_ends, settings))
+    recordings = _Recordings()
     with _signals() as asked:
         engine.start()
         writer = _Transcript(sys.stdout)
         try:
-            _follow(engine, events, writer, asked, seconds)
+            _follow(events, writer, recordings, asked, seconds)
         finally:
             engine.stop(STOP_SECONDS)
-            writer.finish(events)
+            recordings.finish(writer.finish(events), events)
     _say(f"{_times(engine.stats)}, underruns {engine.stats.underruns}")
-    return 0
+    return int(recordings.failed)
 
 
 def _follow(
-    engine: Engine,
     events: queue.Queue[Event],
     writer: _Transcript,
+    recordings: _Recordings,
     asked: threading.Event,
     seconds: float | None,
 ) -> None:
@@ -111,15 +117,13 @@ def _follow(
                 _say(f"{event.info.model} {event.info.quant} on {event.info.device}")
                 _say(f"hearing {event.info.microphone}, speaking to {event.info.speaker}")
             case Notice():
-                _say(f"{event.title}: {event.message} {event.hint}")
+                _say(_sentences(event.title, event.message, event.hint))
             case DeviceLost(side=side):
                 _say(f"{_SIDES[side]} {clean(event.name)} is gone: {event.why} The talk goes on.")
             case DeviceChanged(side=side):
                 _say(f"{_SIDES[side]} is now {clean(event.name)}")
-            case RecordingStarted():
-                _say(f"recording to {event.folder}")
-            case RecordingStopped(error=MoshiTuiError() as error):
-                _say(f"{error.title}: {error.message} {error.hint}")
+            case RecordingStarted() | RecordingStopped():
+                recordings.take(event)
             case Loading(stage="files") if time.monotonic() >= next_line:
                 next_line = time.monotonic() + LOADING_LINE_SECONDS
                 _say(_loading_words(event))
@@ -203,7 +207,7 @@ def _show_progress(
                 case TextPiece():
                     writer.add(event)
                 case Notice():
-                    console.print(f"{event.title}: {event.message}", markup=False)
+                    console.print(clean(f"{event.title}: {event.message}"), markup=False)
                 case Finished():
                     bar.update(task, completed=frames.seconds)
                     return True
@@ -237,17 +241,52 @@ class _Transcript:
         if event.side == "user":
             self._pauses.skip(event.frame, event.frames)
 
-    def finish(self, events: queue.Queue[Event]) -> None:
-        """Write what was said while the engine stopped, and end the line."""
+    def finish(self, events: queue.Queue[Event]) -> list[Event]:
+        """Write what was said while the engine stopped, and end the line. Returns what else has
+        happened."""
+        others: list[Event] = []
         while not events.empty():
             event = events.get_nowait()
             if isinstance(event, TextPiece):
                 self.add(event)
             elif isinstance(event, Skipped):
                 self.skip(event)
+            else:
+                others.append(event)
         if self._begun:
             self._out.write("\n")
             self._out.flush()
+        return others
+
+
+class _Recordings:
+    """Tells where the talk is recorded to, and what became of it."""
+
+    def __init__(self) -> None:
+        self.failed = False
+        self._under_way = False
+
+    def take(self, event: Event) -> None:
+        """Say it, if it is about a recording."""
+        match event:
+            case RecordingStarted():
+                self._under_way = True
+                _say(f"recording to {clean(str(event.folder))}")
+            case RecordingStopped(error=None):
+                self._under_way = False
+                _say(f"recorded {event.seconds:.0f} s: {clean(str(event.folder))}")
+            case RecordingStopped(error=MoshiTuiError() as error):
+                self._under_way, self.failed = False, True
+                _say(_sentences(error.title, error.message, error.hint))
+
+    def finish(self, told: list[Event], events: queue.Queue[Event]) -> None:
+        """The talk is over: say what happened since, and wait for a recording to be completed."""
+        for event in told:
+            self.take(event)
+        deadline = time.monotonic() + RECORDED_SECONDS
+        while self._under_way and (left := deadline - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                self.take(events.get(timeout=left))
 
 
 class _CatchUps:
@@ -298,6 +337,12 @@ def _say(text: str) -> None:
     print(f"moshi-tui: {text}", file=sys.stderr, flush=True)
 
 
+def _sentences(title: str, message: str, hint: str) -> str:
+    """Of a notice or an error, in one line."""
+    full = message if not hint or message.endswith((".", "!", "?")) else f"{message}."
+    return clean(f"{title}: {full} {hint}".strip())
+
+
 def _loading_words(event: Loading) -> str:
     if event.download is None:
         return event.detail
@@ -320,8 +365,8 @@ def _skips(skips: Skips) -> str:
         f"{side} {duration(ms)} ({duration(speech)} speech)" for side, ms, speech in sides if ms
     )
     parts = [f"skipped {words}"] if words else []
-    if skips.moshi_speed_ms:
-        parts.append(f"hurried, {duration(skips.moshi_speed_ms)} gained")
+    if skips.moshi_speed_ms >= 50:  # else it would read "0.0 s"
+        parts.append(f"played Moshi faster ({duration(skips.moshi_speed_ms)} gained)")
     return "".join(f"; {part}" for part in parts)
 
 

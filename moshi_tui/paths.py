@@ -7,7 +7,6 @@ from pathlib import Path
 
 import platformdirs
 
-from moshi_tui.clean import clean
 from moshi_tui.errors import MoshiTuiError
 
 APP = "moshi-tui"
@@ -39,7 +38,7 @@ def config_file() -> Path:
     except RuntimeError:
         raise MoshiTuiError(
             "No such home folder",
-            f"{CONFIG_VARIABLE}={clean(named)}",
+            f"{CONFIG_VARIABLE}={named!r}",
             f"Name another file, or leave it out: unset {CONFIG_VARIABLE}",
         ) from None
 

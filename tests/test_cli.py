@@ -17,9 +17,16 @@ from moshi_tui import __version__, cli, headless, paths
 from moshi_tui.arguments import flags, parse
 from moshi_tui.config import OPTIONS, SamplingOptions, Settings
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.events import Skipped, TextPiece, Underrun
+from moshi_tui.session.events import (
+    Notice,
+    RecordingStarted,
+    RecordingStopped,
+    Skipped,
+    TextPiece,
+    Underrun,
+)
 from moshi_tui.session.stats import Skips, Stats
-from moshi_tui.settings.layers import merge
+from moshi_tui.settings.layers import Given, merge
 from moshi_tui.settings.load import load
 from moshi_tui.ui.keys import as_text
 
@@ -116,6 +123,9 @@ def test_a_mistyped_option_gets_the_nearest(capsys):
         (["--volume", "20"], "--volume: 20: expected a number from -40 to 12"),
         (["--theme", "pink"], "expected dark, light or contrast"),
         (["--no-demo"], "no option --no-demo"),
+        (["--record", "doctor"], "--record doctor: doctor is a command"),
+        (["--demo", "--record", "run", "in.wav"], "write --record=./run"),
+        (["run", "in.wav", "--output=~nobody-of-this-name/x"], "home folder"),
     ],
 )
 def test_a_mistyped_word_is_told_what_there_is(words, said, capsys):
@@ -141,6 +151,23 @@ def test_help_fits_80_columns(words, capsys, monkeypatch):
         assert not any(line.startswith("   ") for line in lines)
 
 
+def test_a_folder_may_be_called_as_a_command_is():
+    assert settings("--record=doctor").recording.record_folder == Path("doctor")
+    assert settings("--record", "./doctor").recording.record_folder == Path("doctor")
+    assert settings("run", "record", "--demo").checkpoint.demo
+
+
+def test_the_help_says_what_may_not_stand_in_the_file(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    *most, last = [option.flags[-1] for option in OPTIONS if not option.about.in_file]
+    assert f"all but {', '.join(most)} and {last} in the settings file" in said
+    assert "MOSHI_TUI_CONFIG" in said
+    assert cli.main(["bench"]) == 0
+    assert "a minute and a half" in " ".join(capsys.readouterr().out.split())
+
+
 def test_keys_prints_the_table_of_keys(capsys):
     assert cli.main(["keys"]) == 0
     assert capsys.readouterr().out == as_text()
@@ -154,9 +181,10 @@ def test_doctor_gets_the_settings_and_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "moshi_tui.doctor.command", command)
     assert cli.main(["doctor"]) == 1
     assert cli.main(["doctor", "--json", "--no-bench", "-q", "4", "--input-device", "USB"]) == 1
-    assert calls[0] == (Settings(), {"as_json": False, "bench": True, "quant_given": False})
+    assert calls[0] == (Settings(), {"as_json": False, "bench": True, "given": {}})
     assert calls[1][0] == settings("-q", "4", "--input-device", "USB")
-    assert calls[1][1] == {"as_json": True, "bench": False, "quant_given": True}
+    assert calls[1][1].pop("given")["checkpoint.quant"] == Given(4, "--quant")
+    assert calls[1][1] == {"as_json": True, "bench": False}
 
 
 @pytest.fixture
@@ -216,23 +244,25 @@ def settings_of(*options):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "said", "status"),
     [
-        (["--output", "x.wav", "run", "in.wav"], "--output before `run`"),
-        (["--headless", "run", "in.wav"], "--headless before `run`"),
-        (["--volume", "-3", "run", "in.wav"], "--volume before `run`"),
-        (["--record=x", "run", "in.wav"], "--record before `run`"),
-        (["--headless", "doctor"], "Write: moshi-tui doctor"),
-        (["--seconds", "3"], "--headless"),
-        (["--headless", "--input", "nothing.wav"], "nothing.wav"),
-        (["--headless", "--output", "x.mp3"], "x.mp3"),
-        (["--headless", "--output", "no/such/x.wav"], "no/such"),
-        (["--demo"], "No terminal"),
+        (["--output", "x.wav", "run", "in.wav"], "--output before `run`", 2),
+        (["--headless", "run", "in.wav"], "--headless before `run`", 2),
+        (["--volume", "-3", "run", "in.wav"], "--volume before `run`", 2),
+        (["--record=x", "run", "in.wav"], "--record before `run`", 2),
+        (["--headless", "doctor"], "Write: moshi-tui doctor", 2),
+        (["--seconds", "3", "--demo"], "--headless", 2),
+        (["--headless", "--input", "nothing.wav"], "nothing.wav", 1),
+        (["--headless", "--output", "x.mp3"], "x.mp3", 2),
+        (["--headless", "--output", "no/such/x.wav"], "no/such", 1),
+        (["--model-dir", "/m", "--hf-repo", "a/b"], "both say where", 2),
+        (["--hf-repo", "a"], "OWNER/NAME", 2),
+        (["--demo"], "No terminal", 1),
     ],
 )
-def test_what_cannot_work_is_refused_before_loading(options, said, capsys, monkeypatch):
+def test_what_cannot_work_is_refused_before_loading(options, said, status, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: SIM115
-    assert cli.main(options) == 1
+    assert cli.main(options) == status
     assert said in capsys.readouterr().err
     sys.stdin.close()
 
@@ -241,13 +271,13 @@ def test_a_live_talk_does_not_overwrite_what_it_hears(speech, capsys):
     before = speech.read_bytes()
     wav = speech.with_suffix(".wav")
     wav.write_bytes(before)
-    assert cli.main(["--demo", "--headless", "--input", str(wav), "--output", str(wav)]) == 1
+    assert cli.main(["--demo", "--headless", "--input", str(wav), "--output", str(wav)]) == 2
     assert "Output is the input" in capsys.readouterr().err
     assert wav.read_bytes() == before
 
 
 def test_demo_with_another_checkpoint_is_refused(capsys):
-    assert cli.main(["--demo", "--quant", "4"]) == 1
+    assert cli.main(["--demo", "--quant", "4"]) == 2
     error = capsys.readouterr().err
     assert "--demo" in error
     assert "--quant" in error
@@ -308,10 +338,12 @@ def test_what_goes_wrong_is_said_in_words(options, said, speech, tmp_path):
     done = moshi(*filled, cwd=tmp_path)
     assert old.read_bytes() == kept
     assert not list(tmp_path.glob("*.part"))
-    assert done.returncode == 1
+    usage = ("out.mp3", "Two outputs", "Output is the input")
+    assert done.returncode == (2 if said in usage else 1)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) < 12
+    assert "b'" not in done.stderr
 
 
 def test_headless_with_files_for_ears_and_mouth(speech, tmp_path):
@@ -322,6 +354,59 @@ def test_headless_with_files_for_ears_and_mouth(speech, tmp_path):
     # Two seconds of input, three more for the answer.
     assert 4 < len(sound) / 24_000 < 8
     assert np.abs(sound).max() > 0.01
+
+
+def test_headless_says_what_became_of_its_recording(speech, tmp_path):
+    options = ("--demo", "--headless", "--input", speech, "--output", tmp_path / "out.wav")
+    done = moshi(*options, "--record", tmp_path / "talks", "--seconds", "1")
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "talks").iterdir()
+    assert f"moshi-tui: recording to {folder}\n" in done.stderr
+    assert f" s: {folder}\n" in done.stderr.split("moshi-tui: recorded ")[1]
+
+
+def test_headless_that_cannot_record_is_refused_before_loading(speech, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "talks"
+    options = ["--demo", "--headless", "--input", str(speech), "--output", str(tmp_path / "o.wav")]
+    assert cli.main([*options, "--record", str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert f"moshi-tui: Cannot record: {folder}: Not a directory.\n" in error
+    assert "recording to" not in error
+
+
+class LosingEngine:
+    """Its recording fails, or is completed, while it stops."""
+
+    stats = Stats()
+    ending = None
+
+    def __init__(self, settings, listener, ends):
+        self._tell = listener
+
+    def start(self):
+        self._tell(RecordingStarted(0, Path("/talks/moshi\x1b[31m")))
+        self._tell(Notice("Slow", "the disk is slow", "Take another."))
+
+    def stop(self, timeout):
+        threading.Timer(0.2, self._tell, [self.ending]).start()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_end_of_a_recording_is_waited_for_and_told(monkeypatch, capsys, fails):
+    error = MoshiTuiError("Recording has ended", "/talks: disk full", "Make room.")
+    ending = RecordingStopped(9, Path("/talks/moshi"), 4.4, error if fails else None)
+    monkeypatch.setattr(LosingEngine, "ending", ending)
+    monkeypatch.setattr(headless, "Engine", LosingEngine)
+    monkeypatch.setattr(headless, "check_ends", lambda settings: None)
+    monkeypatch.setattr(headless, "_follow", lambda *all: None)
+    assert headless.talk(Settings()) == int(fails)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "moshi-tui: recording to /talks/moshi"
+    if fails:
+        assert said[1] == "moshi-tui: Recording has ended: /talks: disk full. Make room."
+    else:
+        assert said[1] == "moshi-tui: recorded 4 s: /talks/moshi"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -433,10 +518,14 @@ def test_a_slow_machine_gets_a_line_in_five_seconds_for_ever():
     ("skips", "words"),
     [
         (Skips(), ""),
+        (Skips(moshi_speed_ms=12.0), ""),
         (Skips(1600, 320), "; skipped in 1.9 s (0.3 s speech)"),
-        (Skips(0, 0, 400, 0, 510), "; skipped out 0.4 s (0.0 s speech); hurried, 0.5 s gained"),
+        (
+            Skips(0, 0, 400, 0, 510),
+            "; skipped out 0.4 s (0.0 s speech); played Moshi faster (0.5 s gained)",
+        ),
         (Skips(80, 0, 0, 80), "; skipped in 0.1 s (0.0 s speech), out 0.1 s (0.1 s speech)"),
-        (Skips(moshi_speed_ms=510), "; hurried, 0.5 s gained"),
+        (Skips(moshi_speed_ms=510), "; played Moshi faster (0.5 s gained)"),
     ],
 )
 def test_the_last_line_says_what_was_skipped(skips, words):
@@ -471,7 +560,7 @@ def test_follow_tells_what_happens_on_stderr(monkeypatch, capsys):
     asked = threading.Event()
     out = io.StringIO()
     threading.Timer(1.0, asked.set).start()
-    headless._follow(None, events, headless._Transcript(out), asked, None)
+    headless._follow(events, headless._Transcript(out), headless._Recordings(), asked, None)
     assert capsys.readouterr().err.splitlines() == [
         "moshi-tui: Moshi was interrupted for 2.0 s (the model was late)",
         "moshi-tui: skipped 1.9 s of silence to catch up",

@@ -8,6 +8,7 @@ a list of what is there now comes from a process of its own (`listing.py`).
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ Install it, e.g.
 Without it these still work: moshi-tui --demo, and moshi-tui run on sound files."""
 
 
-class NoAnswer(MoshiTuiError):
+class NoAnswerError(MoshiTuiError):
     """The sound system, or a device, does not answer: to ask it for more would only take time."""
 
 
@@ -73,7 +74,8 @@ def load() -> Any:
     up. Raises MoshiTuiError where PortAudio is missing.
     """
     try:
-        import sounddevice
+        with _stderr_kept():
+            import sounddevice
     except OSError as error:
         raise MoshiTuiError(
             "PortAudio is missing", f"No sound without it ({error}).", _INSTALL_PORTAUDIO
@@ -84,17 +86,43 @@ def load() -> Any:
     return sounddevice
 
 
+_stderr: list[int] = []
+"""Where file descriptor 2 leads to, for each call that is under way and has it elsewhere."""
+
+
+@contextmanager
+def _stderr_kept() -> Iterator[None]:
+    """Remember file descriptor 2: if PortAudio hangs while it begins, it would stay lost."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    _stderr.append(kept)
+    try:
+        yield
+    finally:
+        _stderr.remove(kept)
+        os.close(kept)
+
+
 def let_hang() -> None:
-    """A call to PortAudio hangs: let the process not hang in the same way at its exit, when
-    sounddevice cleans up."""
+    """A call to PortAudio hangs: go on without it.
+
+    File descriptor 2 is what it was before, and the process will not hang in the same way at its
+    exit, when sounddevice cleans up.
+    """
+    for kept in _stderr[:1]:
+        os.dup2(kept, 2)
     handler = getattr(sys.modules.get("sounddevice"), "_exit_handler", None)
     if handler is not None:
         atexit.unregister(handler)
 
 
-def _no_answer(error: Exception) -> NoAnswer:
-    return NoAnswer(
-        "The sound system does not answer", f"{type(error).__name__}: {error}.", TRY_AGAIN
+def _no_answer(error: Exception) -> NoAnswerError:
+    why = error.args[0] if error.args else error  # the rest is numbers
+    return NoAnswerError(
+        "The sound system does not answer", f"{type(error).__name__}: {why}.", TRY_AGAIN
     )
 
 
@@ -109,12 +137,12 @@ _down = threading.Event()
 def alone() -> Iterator[Any]:
     """`sounddevice` for this thread alone: PortAudio lets only one at a time open and close.
 
-    Raises MoshiTuiError as `load` does; NoAnswer if another thread has been at it for too long (a
-    sound server that hangs holds up whoever opens a device of it), or in place of an error of
-    PortAudio's own.
+    Raises MoshiTuiError as `load` does; NoAnswerError if another thread has been at it for too
+    long (a sound server that hangs holds up whoever opens a device of it), or in place of an error
+    of PortAudio's own.
     """
     if not _turn.acquire(timeout=ANSWER_SECONDS):
-        raise NoAnswer(
+        raise NoAnswerError(
             "The sound system does not answer",
             f"It has been busy with another device for {ANSWER_SECONDS:.0f} seconds.",
             "Try again in a while, or restart the computer's sound server.",
@@ -123,8 +151,7 @@ def alone() -> Iterator[Any]:
         portaudio = load()
         try:
             if _down.is_set():
-                portaudio._initialize()
-                _down.clear()
+                _begin(portaudio)
             yield portaudio
         except portaudio.PortAudioError as error:
             raise _no_answer(error) from error
@@ -143,9 +170,14 @@ def look_anew() -> bool:
             return False
         portaudio._terminate()
         _down.set()
-        portaudio._initialize()
-        _down.clear()
+        _begin(portaudio)
         return True
+
+
+def _begin(portaudio: Any) -> None:
+    with _stderr_kept():
+        portaudio._initialize()
+    _down.clear()
 
 
 @cache

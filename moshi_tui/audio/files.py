@@ -111,17 +111,22 @@ class WavWriter:
     The header is brought up to date once a second of sound, so the file can be played even if
     the process is killed. Raises MoshiTuiError if the file can't be written (folder missing, disk
     full); afterwards only `close` makes sense.
+
+    Args:
+        path: the file.
+        shown: what errors call it, if not that: nobody has named "out.wav.part".
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shown: Path | None = None) -> None:
         self.path = path
+        self._shown = shown or path
         self.samples = 0
         """Written so far."""
         self._stated = 0
         try:
             self._file = path.open("wb")
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise _unwritable(self._shown, error) from error
         try:
             self._state()
         except MoshiTuiError:
@@ -134,7 +139,7 @@ class WavWriter:
         try:
             self._file.write(data.tobytes())
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise _unwritable(self._shown, error) from error
         self.samples += len(pcm)
         if self.samples - self._stated >= SAMPLE_RATE:
             self._state()
@@ -157,7 +162,7 @@ class WavWriter:
             self._file.flush()
             self._file.seek(0, 2)
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise _unwritable(self._shown, error) from error
         self._stated = self.samples
 
     def _let_go(self) -> None:
@@ -192,9 +197,11 @@ def _open(path: Path) -> soundfile.SoundFile:
 
 
 def _unreadable(path: Path, error: Exception) -> MoshiTuiError:
+    # The text of libsndfile's error begins with the name as Python writes bytes: b'in.wav'.
+    why = getattr(error, "error_string", "") or str(error)
     return MoshiTuiError(
         "Unreadable sound file",
-        f"{path}: {str(error).rstrip('.')}.",
+        f"{path}: {why.rstrip('.')}.",
         "WAV, FLAC, Ogg and MP3 work; convert others, e.g. with ffmpeg.",
     )
 

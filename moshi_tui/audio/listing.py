@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from moshi_tui.audio.devices import TRY_AGAIN, Device, NoAnswer, list_devices
+from moshi_tui.audio.devices import TRY_AGAIN, Device, NoAnswerError, list_devices
 from moshi_tui.errors import MoshiTuiError
 
 TIMEOUT_SECONDS = 15.0
@@ -37,7 +37,7 @@ def list_in_child() -> list[Device]:
         return [Device(**entry) for entry in json.loads(child.stdout)]
     except subprocess.TimeoutExpired:
         why = f"The sound system has not answered for {TIMEOUT_SECONDS:.0f} seconds."
-        raise NoAnswer("Cannot list the sound devices", why, TRY_AGAIN) from None
+        raise NoAnswerError("Cannot list the sound devices", why, TRY_AGAIN) from None
     except (OSError, ValueError, TypeError, subprocess.CalledProcessError) as error:
         why = f"{type(error).__name__}: {error}."
     raise MoshiTuiError("Cannot list the sound devices", why, TRY_AGAIN)

@@ -17,7 +17,7 @@ from moshi_tui.bench.ours import OURS
 from moshi_tui.bench.policies import PEERS, Policy
 from moshi_tui.bench.runs import run_all
 from moshi_tui.bench.scenarios import SCENARIOS, SWEEPS, Scenario, Sweep, quick
-from moshi_tui.errors import MoshiTuiError
+from moshi_tui.errors import MoshiTuiError, UsageError
 
 POLICIES: Sequence[Policy] = (OURS, *PEERS)
 STORIES: Sequence[Scenario | Sweep] = (*SCENARIOS, *SWEEPS)
@@ -45,7 +45,7 @@ class LagOptions:
 def lag(options: LagOptions) -> int:
     """Simulate, print, write the files. Returns the exit status: 1 if `check` and a bar fails.
 
-    Raises MoshiTuiError: unknown name, or a file can't be written.
+    Raises UsageError: unknown name, or nothing to draw; MoshiTuiError: a file can't be written.
     """
     chosen = _named("scenario", STORIES, [each.name for each in STORIES], options.scenario)
     policies = _named("policy", POLICIES, [each.name for each in POLICIES], options.policy)
@@ -54,7 +54,7 @@ def lag(options: LagOptions) -> int:
         if path is not None:
             _check(path)
     if options.svg is not None and options.scenario in [sweep.name for sweep in SWEEPS]:
-        raise MoshiTuiError(
+        raise UsageError(
             "Nothing to draw", f"{options.scenario} is a table of many cases", "Leave out --svg."
         )
     width = max(WIDTH, Console().width) if sys.stdout.isatty() else WIDTH
@@ -80,7 +80,7 @@ def _named(
         return things
     if wanted not in names:
         hint = f"There are: {', '.join(names)}."
-        raise MoshiTuiError(f"No such {kind}", wanted, hint)
+        raise UsageError(f"No such {kind}", wanted, hint)
     return [things[names.index(wanted)]]
 
 

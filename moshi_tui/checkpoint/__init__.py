@@ -7,6 +7,7 @@ it would have to be downloaded.
 
 from moshi_tui.checkpoint.hub import Cancelled, Progress, size_words
 from moshi_tui.checkpoint.plan import Plan, PlannedFile, plan
+from moshi_tui.checkpoint.sizes import usual_bytes
 from moshi_tui.checkpoint.sources import CheckpointFiles, resolve
 from moshi_tui.checkpoint.transfer import FileShare
 
@@ -20,4 +21,5 @@ __all__ = [
     "plan",
     "resolve",
     "size_words",
+    "usual_bytes",
 ]

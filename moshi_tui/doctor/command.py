@@ -17,21 +17,22 @@ from moshi_tui.doctor.findings import Check, Finding, findings_of, worst
 from moshi_tui.doctor.python import check_packages, check_python, installed, this_interpreter
 from moshi_tui.doctor.ram import ram
 from moshi_tui.doctor.show import Printer, busy_stream, document
+from moshi_tui.settings.layers import Layer
 
 
-def run(settings: Settings, as_json: bool, bench: bool, *, quant_given: bool = False) -> int:
+def run(settings: Settings, as_json: bool, bench: bool, given: Layer | None = None) -> int:
     """Check everything and tell.
 
     Args:
         settings: what the person wants to run.
         as_json: one JSON document on stdout instead of lines.
         bench: also time the model and the codec (about 20 s; a minute on a slow CPU).
-        quant_given: the person said which weights, so that none in the settings means bfloat16;
-            without it the doctor looks at the smallest model then.
+        given: who said what of the settings. If nobody said anything of weights, the doctor looks
+            at the smallest model, and tells what the program's own default would need.
 
     Returns the exit status: 1 if something is bad.
     """
-    chosen = choose(settings, quant_given=quant_given)
+    chosen = choose(settings, given)
     out = sys.stdout
     # Libraries print to stdout when an import fails; that must not get into the document.
     with redirect_stdout(sys.stderr):

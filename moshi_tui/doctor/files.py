@@ -8,19 +8,17 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from moshi_tui.checkpoint import Cancelled, Plan, PlannedFile, plan, size_words
+from moshi_tui.checkpoint import Cancelled, Plan, PlannedFile, plan, size_words, usual_bytes
 from moshi_tui.checkpoint.hub import MARGIN, Hub, free_space
 from moshi_tui.clean import clean
 from moshi_tui.config import CheckpointOptions
-from moshi_tui.doctor.chosen import Chosen
+from moshi_tui.doctor.chosen import SMALLEST, Chosen
 from moshi_tui.doctor.findings import Finding, failed
 from moshi_tui.errors import MoshiTuiError
 
 SCANT = 2_000_000_000
 """Bytes that had better stay free beside a download."""
 DEMO_BYTES = 60_000_000
-SMALLEST_BYTES = 5_200_000_000
-"""What the smallest of Kyutai's models takes, where nobody can be asked."""
 
 ASK_SECONDS = 30.0
 """A hub that answers more slowly than that can't be planned with."""
@@ -63,11 +61,11 @@ def check_files(
         planned = make_plan(chosen.settings.checkpoint)
     except MoshiTuiError as error:
         finding = failed("checkpoint", error)
-        return [_with_variables(finding), _disk_for_unknown(Hub().cache, free)]
+        return [_with_variables(finding), _disk_for_unknown(Hub().cache, chosen, free)]
     finding = _with_variables(_checkpoint(planned))
     missing = planned.to_fetch
     if missing is None:
-        return [finding, _disk_for_unknown(planned.cache, free)]
+        return [finding, _disk_for_unknown(planned.cache, chosen, free)]
     return [finding, _disk(planned.cache, missing, MARGIN if missing else 0, free)]
 
 
@@ -117,24 +115,36 @@ def _with_variables(finding: Finding) -> Finding:
     )
 
 
-def _disk_for_unknown(folder: Path, free: Callable[[Path], int]) -> Finding:
-    """The disk, where it is not known how much has to be fetched."""
-    have = free(folder)
-    data = {"folder": str(folder), "free_bytes": have, "needed_bytes": None}
-    summary = f"{size_words(have)} free; what is needed is not known"
+def _disk_for_unknown(folder: Path, chosen: Chosen, free: Callable[[Path], int]) -> Finding:
+    """The disk, where the hub does not say how much has to be fetched."""
+    try:
+        have = free(folder)
+    except OSError as error:
+        return _disk_unreadable(folder, error)
+    usual = usual_bytes(chosen.settings.checkpoint)
+    smallest = usual_bytes(CheckpointOptions(quant=SMALLEST)) or 0
+    data = {"folder": str(folder), "free_bytes": have, "needed_bytes": usual}
     where = (clean(str(folder)),)
-    if have < SMALLEST_BYTES + MARGIN:
-        words = f"{summary}, but --quant 4 takes {size_words(SMALLEST_BYTES)}"
-        return Finding("disk", "careful", words, where, data=data)
+    if usual is None:
+        summary = f"{size_words(have)} free; what is needed is not known"
+        little = f"{summary}, but --quant {SMALLEST} takes {size_words(smallest)}"
+    else:
+        summary = f"{size_words(have)} free, about {size_words(usual)} needed"
+        little = f"{summary} if nothing of it is here: too little"
+    if have < (usual or smallest) + MARGIN:
+        return Finding("disk", "careful", little, where, data=data)
     return Finding("disk", "ok", summary, where, data=data)
+
+
+def _disk_unreadable(folder: Path, error: OSError) -> Finding:
+    return failed("disk", MoshiTuiError("Disk", f"{folder}: {error.strerror or error}."))
 
 
 def _disk(folder: Path, needed: int, margin: int, free: Callable[[Path], int]) -> Finding:
     try:
         have = free(folder)
     except OSError as error:
-        problem = MoshiTuiError("Disk", f"{folder}: {error.strerror or error}.")
-        return failed("disk", problem)
+        return _disk_unreadable(folder, error)
     data = {"folder": str(folder), "free_bytes": have, "needed_bytes": needed + margin}
     where = clean(str(folder))
     summary = f"{size_words(have)} free, {size_words(needed)} needed"

@@ -81,6 +81,8 @@ def check_memory(answer: Mapping[str, Any], ram: Ram, chosen: Chosen) -> Finding
         for label, left in rooms.items()
     )
     have = _have_words(device, ram)
+    if not chosen.demo:
+        details += _parts(device, chosen.label, needs[chosen.label])
     if chosen.demo:
         enough = ram.available > 2 * PROGRAM_BYTES
         verdict: Verdict = "ok" if enough else "bad"
@@ -115,6 +117,25 @@ def _shown_need(device: Mapping[str, Any], need: int) -> int:
     """Of the memory that is short: a card's own does not hold the codec."""
     beside = CUDA_BYTES if device["backend"] == "CUDA" else CODEC_BYTES + PROGRAM_BYTES
     return need + beside
+
+
+def _parts(device: Mapping[str, Any], label: str, need: Mapping[str, int]) -> tuple[str, ...]:
+    """What `_shown_need` is made of, and why it is more on a CPU."""
+    weights, context = need["weights"], need["context"]
+    parts = {
+        "weights": weights,
+        "context": context,
+        "MLX's reserve": need["total"] - weights - context,
+    }
+    if device["backend"] == "CUDA":
+        parts["CUDA"] = CUDA_BYTES
+    else:
+        parts |= {"codec": CODEC_BYTES, "program": PROGRAM_BYTES}
+    words = ", ".join(f"{name} {gigabytes(count)}" for name, count in parts.items())
+    if device["backend"] != "CPU":
+        return (f"{label}: {words}",)
+    why = "what is not quantised takes twice what it takes on a GPU, the context as well"
+    return (f"{label}: {words}", f"on a CPU all is computed in float32: {why}")
 
 
 def _have_words(device: Mapping[str, Any], ram: Ram) -> str:

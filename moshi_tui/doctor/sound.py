@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from moshi_tui.clean import clean
@@ -15,6 +16,9 @@ SOUND_SECONDS = 25.0
 
 QUIET_DB = -75.0
 """A room is louder than that (RMS), with any microphone that is turned up."""
+
+NO_PORTAUDIO = "PortAudio is missing"
+"""The title of that error: the demo does without."""
 
 NO_CARD = (
     "Without one: moshi-tui --demo, where Moshi hears a recorded voice, and moshi-tui run for "
@@ -67,7 +71,10 @@ def check_sound(
             error = MoshiTuiError(*found[kind]["error"])
             missing = number == 0 and wanted is None
             if devices or not missing:
-                findings.append(failed(name, error, "careful" if missing else "bad"))
+                finding = failed(name, error, "careful" if missing else "bad")
+                if wanted is not None and found[kind].get("unfit"):
+                    finding = replace(finding, data={**finding.data, "option": f"{kind}_device"})
+                findings.append(finding)
         elif kind in found:
             findings.append(judge(name, found[kind], system))
         elif answer.error is not None:

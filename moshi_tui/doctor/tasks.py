@@ -16,9 +16,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moshi_tui.errors import MoshiTuiError
+
+if TYPE_CHECKING:
+    from moshi_tui.audio.devices import Device, Kind
 
 Request = dict[str, Any]
 Result = dict[str, Any]
@@ -146,25 +149,30 @@ def sound(request: Request) -> Iterator[Result]:
     """Open microphone and speaker as a talk would, and listen for a moment.
 
     `input` and `output` are what the person chose (None: the default), or False for a side that
-    has a file in its place.
+    has a file in its place. What was chosen and is not there is "unfit".
     """
-    from moshi_tui.audio.devices import list_devices, load
+    from moshi_tui.audio.devices import NoAnswerError, list_devices, load, pick
 
     version = load().get_portaudio_version()[1]
     yield {"version": version, "devices": [asdict(device) for device in list_devices()]}
-    for kind, look in (("output", _look_at_speaker), ("input", _listen)):
+    sides: tuple[tuple[Kind, Callable[[Device], Result]], ...] = (
+        ("output", _look_at_speaker),
+        ("input", _listen),
+    )
+    for kind, look in sides:
         if request[kind] is not False:
+            chosen = None
             try:
-                yield {kind: look(request[kind])}
+                chosen = pick(kind, request[kind])
+                yield {kind: look(chosen)}
             except MoshiTuiError as error:
-                yield {kind: {"error": error.args}}
+                unfit = chosen is None and not isinstance(error, NoAnswerError)
+                yield {kind: {"error": error.args, "unfit": unfit}}
 
 
-def _look_at_speaker(wanted: str | None) -> Result:
-    from moshi_tui.audio.devices import pick
+def _look_at_speaker(chosen: Device) -> Result:
     from moshi_tui.audio.streams import Speaker
 
-    chosen = pick("output", wanted)
     speaker = Speaker(chosen)
     try:
         speaker.start()
@@ -182,14 +190,12 @@ def _look_at_speaker(wanted: str | None) -> Result:
         speaker.close()
 
 
-def _listen(wanted: str | None) -> Result:
+def _listen(chosen: Device) -> Result:
     import numpy as np
 
-    from moshi_tui.audio.devices import pick
     from moshi_tui.audio.levels import measure
     from moshi_tui.audio.streams import Microphone
 
-    chosen = pick("input", wanted)
     microphone = Microphone(chosen, ring_s=PATIENCE_SECONDS + LISTEN_SECONDS)
     heard = np.zeros(0, np.float32)
     try:

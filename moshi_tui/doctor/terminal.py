@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from moshi_tui.clean import clean
 from moshi_tui.doctor.findings import Finding, Verdict
@@ -25,20 +26,34 @@ class Terminal:
     interactive: bool
     """Whether keys come from a terminal and the picture goes to one."""
     size: tuple[int, int] | None
-    """Columns and lines."""
+    """Columns and lines; None where it does not say."""
     encoding: str
     """Of text: "utf-8"."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """The environment."""
+    """The environment, as the terminal gave it."""
 
 
 def this_terminal() -> Terminal:
     """Ours. The screen reads keys from stdin and paints on stderr."""
     interactive = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
     size = os.get_terminal_size(2) if interactive else None
-    columns_and_lines = (size.columns, size.lines) if size else None
+    # Some say 0x0: `docker run -t`, `script`.
+    columns_and_lines = (size.columns, size.lines) if size and all(size) else None
     encoding = locale.getencoding() if sys.version_info >= (3, 11) else _preferred()
-    return Terminal(interactive, columns_and_lines, encoding, dict(os.environ))
+    return Terminal(interactive, columns_and_lines, encoding, as_started())
+
+
+def as_started(kept: Path = Path("/proc/self/environ")) -> dict[str, str]:
+    """The environment that this process was started with.
+
+    Python itself adds LC_CTYPE=C.UTF-8 where the locale is C (PEP 538). Linux keeps what was there
+    before; elsewhere it is what it is now.
+    """
+    try:
+        pairs = os.fsdecode(kept.read_bytes()).split("\0")
+    except OSError:
+        return dict(os.environ)
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs) if name}
 
 
 def _preferred() -> str:
@@ -77,9 +92,8 @@ def check_terminal(found: Terminal) -> list[Finding]:
             )
         ]
     verdict, advice = _judge(found)
-    columns, lines = found.size or (COLUMNS, LINES)
-    letters = "UTF-8" if _is_utf8(found) else clean(found.encoding)
-    summary = f"{columns}x{lines}, {term}, {colours}, {letters}"
+    size = "{}x{}".format(*found.size) if found.size else "size not known"
+    summary = f"{size}, {term}, {colours}, {_letters(found)}"
     return [Finding("terminal", verdict, summary, _notes(env), advice, data)]
 
 
@@ -88,7 +102,7 @@ def _judge(found: Terminal) -> tuple[Verdict, str]:
     if not _is_utf8(found):
         return (
             "careful",
-            "Bars and lines would be question marks: add --ascii, or set a UTF-8 LANG.",
+            "Bars and lines may be question marks: add --ascii, or set a UTF-8 LANG.",
         )
     if found.env.get("TERM") == "linux":
         return "careful", "The Linux console lacks most block characters: add --ascii."
@@ -110,13 +124,27 @@ def _colours(env: Mapping[str, str]) -> str:
     return "16 colours"
 
 
+def _locale(env: Mapping[str, str]) -> str:
+    return env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "C"
+
+
 def _is_utf8(found: Terminal) -> bool:
     """By the locale that the person set: Python itself turns "C" into UTF-8."""
-    env = found.env
-    named = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
+    named = _locale(found.env)
+    if named in ("C", "POSIX"):
+        return False
+    if named == "UTF-8":  # as Macs have it
+        return True
     if "." in named:
         return named.partition(".")[2].lower().replace("-", "").startswith("utf8")
     return found.encoding.lower().replace("-", "") == "utf8"
+
+
+def _letters(found: Terminal) -> str:
+    if _is_utf8(found):
+        return "UTF-8"
+    named = _locale(found.env)
+    return f"locale {named}" if named in ("C", "POSIX") else clean(found.encoding)
 
 
 def _notes(env: Mapping[str, str]) -> tuple[str, ...]:

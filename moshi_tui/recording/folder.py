@@ -86,7 +86,7 @@ def broken_off(folder: Path, error: Exception) -> MoshiTuiError:
     return MoshiTuiError("Recording has ended", f"{folder}: {phrase(error)}.", hint)
 
 
-def phrase(error: Exception) -> str:
+def phrase(error: BaseException) -> str:
     """The same in two or three words."""
     if not isinstance(error, OSError):
         return "internal error"

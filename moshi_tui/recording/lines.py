@@ -39,8 +39,9 @@ class LinesFile:
                 rest = rest[self._file.write(rest) :]
         finally:
             taken = len(data) - len(rest)
-            self._whole = at + data.rfind(b"\n", 0, taken) + 1
-            self._size = max(self._size, at + taken)
+            if taken or not data:  # else what stood there still does
+                self._whole = at + data.rfind(b"\n", 0, taken) + 1
+                self._size = max(self._size, at + taken)
         if self._size > self._whole:
             self._file.truncate(self._whole)
             self._size = self._whole

@@ -2,13 +2,14 @@
 
 What is to be written goes into a bounded queue, so that nobody who speaks or computes ever waits
 for the disk. Twice a second the thread brings the files up to date: whoever kills the process
-finds files that are valid and lack less than a second.
+finds files that are valid and lack less than a second. Whatever goes wrong on it ends the
+recording, and is told.
 
     audio.wav       24 kHz, 16 bit, stereo: left the user as the model heard it (silence while
                     muted; frames that the model skipped are there), right Moshi as it was played
                     (cut, hurried, with its gaps), before the volume is applied
     events.jsonl    what happened (journal.py)
-    transcript.txt  the talk to read, written at the end (transcript.py)
+    transcript.txt  the talk to read (transcript.py)
 
 Both channels are on one clock: what stands side by side was at the mouth and at the ear at the same
 moment. Up to now the end of audio.wav is preliminary: sound that arrives late (the program stood
@@ -17,9 +18,7 @@ still) is put in its place afterwards.
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import queue
 import threading
 import time
@@ -30,28 +29,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import SAMPLE_RATE
-from moshi_tui.recording.folder import broken_off, make_folder, phrase
-from moshi_tui.recording.journal import SCHEMA, Journal, Record
-from moshi_tui.recording.timeline import Pcm, Timeline
-from moshi_tui.recording.transcript import Transcript
-from moshi_tui.recording.wav import WavFile
+from moshi_tui.recording.files import AUDIO, EVENTS, TRANSCRIPT, Files
+from moshi_tui.recording.folder import broken_off, folder_name, make_folder, phrase
+from moshi_tui.recording.journal import SCHEMA, Record
+from moshi_tui.recording.timeline import Pcm
 
 log = logging.getLogger(__name__)
-
-AUDIO = "audio.wav"
-EVENTS = "events.jsonl"
-TRANSCRIPT = "transcript.txt"
 
 SYNC_SECONDS = 0.5
 """Between two moments at which the files are up to date."""
 QUEUE_ITEMS = 1024
 """Half a minute of both sides."""
 NUMBERS_SECONDS = 1.0
+FARTHEST_SECONDS = 60.0
+"""Nothing is placed further ahead of now: such a time stamp is wrong."""
 
 _TAIL = SAMPLE_RATE // 2
 """The user's sound is on its way for a moment: a recording that is stopped ends with what has
@@ -78,13 +71,15 @@ class Wishes(Generic[E]):
     words. The last call, and there is exactly one."""
     gaps: Callable[[Path], None] = field(default=lambda folder: None)
     """The disk was too slow: something is missing. Called once."""
+    close: Callable[[], Iterable[Record]] = field(default=tuple)
+    """The recording ends: records, as of `describe`, of what was still going on."""
 
 
 class Recorder(Generic[E]):
     """Begins to record when made; `stop` completes it. Any thread may call any method.
 
     Args:
-        base: the folder in which the recording's own is made.
+        base: the folder in which the recording's own is made, absolute.
         clock: seconds; sound is placed by it.
         wall: the time of day, for the folder's name and the header.
     """
@@ -105,7 +100,7 @@ class Recorder(Generic[E]):
         self._wishes = wishes
         self._clock = clock
         self._wall = wall
-        self._queue: queue.Queue[Callable[[_Files], None]] = queue.Queue(QUEUE_ITEMS)
+        self._queue: queue.Queue[Callable[[Files], None]] = queue.Queue(QUEUE_ITEMS)
         self._until: float | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -125,11 +120,13 @@ class Recorder(Generic[E]):
 
     def heard(self, at: float, pcm: Pcm) -> None:
         """The user's sound [n] float32; its first sample was at the microphone then."""
-        self._put(lambda files: files.timeline.place_user(self._sample(at), pcm))
+        if at < self._clock() + FARTHEST_SECONDS:
+            self._put(lambda files: files.timeline.user.place(self._sample(at), pcm))
 
     def played(self, at: float, pcm: Pcm) -> None:
         """Moshi's; its first sample will be heard then. To be called before that."""
-        self._put(lambda files: files.timeline.place_moshi(self._sample(at), pcm))
+        if at < self._clock() + FARTHEST_SECONDS:
+            self._put(lambda files: files.timeline.moshi.place(self._sample(at), pcm))
 
     def silenced(self, at: float) -> None:
         """What `played` has announced for later than this will not be heard."""
@@ -148,10 +145,11 @@ class Recorder(Generic[E]):
                 self._queue.put_nowait(lambda files: None)  # wakes the thread
 
     def join(self, timeout: float) -> bool:
-        """Wait until it is complete; returns whether it is."""
-        return self._over.wait(timeout)
+        """Wait until it is complete and `stopped` was told; returns whether that is so."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
-    def _put(self, item: Callable[[_Files], None]) -> None:
+    def _put(self, item: Callable[[Files], None]) -> None:
         if self._until is not None or self._over.is_set():
             return
         try:
@@ -165,47 +163,48 @@ class Recorder(Generic[E]):
     # The thread.
 
     def _run(self) -> None:
-        wall = self._wall()
-        folder = self._base.absolute() / f"moshi-{wall:%Y%m%d-%H%M%S}"
-        seconds, error, short = 0.0, None, ""
+        folder, seconds, short = self._base, 0.0, ""
+        error: MoshiTuiError | None = None
         try:
-            folder = make_folder(self._base, wall).absolute()
-            seconds, failure = self._record(folder, wall)
-            if failure is not None:
-                error, short = broken_off(folder, failure), phrase(failure)
+            wall = self._wall()
+            folder = self._base / folder_name(wall)
+            folder = make_folder(self._base, wall)
+            seconds, error, short = self._record(folder, wall)
         except MoshiTuiError as refusal:
-            cause = refusal.__cause__
-            error, short = refusal, phrase(cause) if isinstance(cause, OSError) else "disk full"
-        except Exception as bug:
+            error, short = refusal, phrase(refusal.__cause__ or refusal)
+        except Exception as failure:
             log.exception("recorder thread")
-            short = "internal error"
-            error = MoshiTuiError("Recording has ended", f"{type(bug).__name__}: {bug}")
+            error, short = broken_off(folder, failure), phrase(failure)
         self._over.set()
         self._wishes.stopped(folder, seconds, error, short)
 
-    def _record(self, folder: Path, wall: datetime) -> tuple[float, OSError | None]:
+    def _record(self, folder: Path, wall: datetime) -> tuple[float, MoshiTuiError | None, str]:
         """Write until stopped; returns the length, and why it ended by itself."""
-        failure = None
-        files: _Files | None = None
+        files = Files(folder)
         try:
-            files = _Files(folder)
-            files.journal.add(self._header(wall))
+            failure = self._write(files, wall)
+            failure = self._end(files, failure)
+        finally:
+            with suppress(OSError):
+                files.close()
+        if failure is not None:
+            return files.seconds, broken_off(folder, failure), phrase(failure)
+        return files.seconds, _untold(files), ""
+
+    def _write(self, files: Files, wall: datetime) -> Exception | None:
+        try:
+            files.add(self._header(wall))
             self._sync(files)
-            self._wishes.started(folder)
+            self._wishes.started(files.folder)
             self._loop(files)
             self._complete(files)
-        except OSError as error:
+        except Exception as failure:
             log.exception("recorder thread")
-            failure = error
-        if files is None:
-            return 0.0, failure
-        if failure is not None:
             files.rescue()
-        self._end(files, failure)
-        files.close()
-        return files.wav.frames / SAMPLE_RATE, failure
+            return failure
+        return None
 
-    def _loop(self, files: _Files) -> None:
+    def _loop(self, files: Files) -> None:
         told = False
         sync_at = numbers_at = self._clock()
         while self._until is None:
@@ -222,15 +221,21 @@ class Recorder(Generic[E]):
             with suppress(queue.Empty):
                 self._queue.get(timeout=max(0.01, sync_at - now))(files)
 
-    def _sync(self, files: _Files) -> None:
+    def _sync(self, files: Files) -> None:
         """Bring the files up to date."""
-        now = max(0, round(self._sample(self._clock())))
-        self._drain(files)
-        timeline = files.timeline
-        files.write(timeline.settled, timeline.mix(now))
-        timeline.settle(now)
+        self._mix(files, max(0, round(self._sample(self._clock()))))
+        files.flush()
 
-    def _drain(self, files: _Files) -> None:
+    def _mix(self, files: Files, now: int) -> None:
+        """Write the sound up to `now`, in pieces: after a standstill it is a lot."""
+        timeline, stop = files.timeline, -1
+        while stop < now:
+            self._drain(files)  # the talk goes on meanwhile
+            stop = timeline.stop(now)
+            files.write(timeline.settled, timeline.mix(stop))
+            timeline.settle(now, stop)
+
+    def _drain(self, files: Files) -> None:
         """Whatever has been told by now."""
         for _ in range(QUEUE_ITEMS):
             try:
@@ -239,7 +244,7 @@ class Recorder(Generic[E]):
                 return
             item(files)
 
-    def _complete(self, files: _Files) -> None:
+    def _complete(self, files: Files) -> None:
         """The last sounds, and the end of both sides."""
         assert self._until is not None
         self._drain(files)
@@ -247,30 +252,35 @@ class Recorder(Generic[E]):
         arrived = files.timeline.user.end
         if 0 < arrived < end <= arrived + _TAIL:
             end = arrived
-        files.write(files.timeline.settled, files.timeline.mix(end))
+        self._mix(files, end)
         files.wav.trim(end)
 
-    def _end(self, files: _Files, failure: OSError | None) -> None:
-        """The last line, and the transcript. On a full disk there may be no room for them."""
-        record = {
-            "seconds": round(files.wav.frames / SAMPLE_RATE, 3),
-            "counts": dict(files.journal.counts),
-            "dropped": self.dropped,
-            "error": None if failure is None else phrase(failure),
-        }
-        at = self.origin + files.wav.frames / SAMPLE_RATE
+    def _end(self, files: Files, failure: Exception | None) -> Exception | None:
+        """The last lines; returns what has gone wrong by now. On a full disk there may be no room
+        for them."""
         try:
-            self._add(files, {"at": at, "type": "end", **record})
-            files.end()
-        except OSError:
+            for record in self._wishes.close():
+                self._add(files, record)
+            end = max(files.seconds, files.journal.newest)
+            record = {
+                "seconds": round(files.seconds, 3),
+                "counts": dict(files.journal.counts),
+                "dropped": self.dropped,
+                "error": None if failure is None else phrase(failure),
+            }
+            self._add(files, {"at": self.origin + end, "type": "end", **record})
+            files.flush()
+        except Exception as error:
             log.exception("recorder thread")
-            files.journal.rescue()
+            files.rescue()
+            return failure or error
+        return failure
 
-    def _describe(self, files: _Files, event: E, now: float) -> None:
+    def _describe(self, files: Files, event: E, now: float) -> None:
         for record in self._wishes.describe(event, now):
             self._add(files, record)
 
-    def _add(self, files: _Files, record: Record) -> None:
+    def _add(self, files: Files, record: Record) -> None:
         """With `t` in place of `at`."""
         at = record.pop("at")
         files.add({"t": max(0.0, round(at - self.origin, 3)), **record})
@@ -282,51 +292,12 @@ class Recorder(Generic[E]):
         return {**ours, **self._wishes.header()}
 
 
-class _Files:
-    """What is being written. Belongs to the recorder's thread. Raises OSError."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.timeline = Timeline()
-        self.transcript = Transcript()
-        self.wav = WavFile(folder / AUDIO, SAMPLE_RATE, 2)
-        try:
-            self.journal = Journal(folder / EVENTS)
-        except OSError:
-            self.wav.close()
-            raise
-
-    def add(self, record: Record) -> None:
-        """A record, not written yet."""
-        self.journal.add(record)
-        self.transcript.add(record)
-
-    def write(self, at: int, pcm: npt.NDArray[np.int16]) -> None:
-        """All that is known: sound from sample `at` on, and what was added."""
-        if self.wav.gone or self.journal.gone:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
-        self.wav.write(at, pcm)
-        self.journal.flush()
-
-    def end(self) -> None:
-        """What was added last, and the transcript."""
-        self.journal.flush()
-        path = self.folder / TRANSCRIPT
-        try:
-            path.write_text(self.transcript.text(), encoding="utf-8")
-        except OSError:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-            raise
-
-    def rescue(self) -> None:
-        """After an error: make valid what is there."""
-        self.wav.rescue()
-        self.journal.rescue()
-
-    def close(self) -> None:
-        """Let go of the files."""
-        with suppress(OSError):
-            self.wav.close()
-        with suppress(OSError):
-            self.journal.close()
+def _untold(files: Files) -> MoshiTuiError | None:
+    """What to tell of a recording that is complete but for its transcript."""
+    if files.untold is None:
+        return None
+    return MoshiTuiError(
+        "The transcript could not be written",
+        f"{files.folder / TRANSCRIPT}: {phrase(files.untold)}.",
+        f"{AUDIO} is complete, and {EVENTS} has every word.",
+    )

@@ -32,6 +32,8 @@ class Transcript:
         if kind == "text":
             self._add_piece(record)
         elif kind == "user_start":
+            if self._turn is not None:
+                self._turn.over = True
             self._turn = self._begin(_Entry(record["t"], "You", over=False))
         elif kind == "user_stop":
             self._end_turn(record)

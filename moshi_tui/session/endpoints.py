@@ -5,6 +5,7 @@ The live ends are in `live.py`; the file ends here read and write as fast as the
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -17,6 +18,9 @@ from moshi_tui.audio.devices import Device
 from moshi_tui.audio.files import AudioReader, WavWriter
 from moshi_tui.audio.levels import SILENCE, Level
 from moshi_tui.audio.ring import Pcm
+from moshi_tui.errors import MoshiTuiError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -264,7 +268,7 @@ class FileSink:
     def __init__(self, path: Path | None, limit: Callable[[], int]) -> None:
         self.name = path.name if path else "nowhere"
         self._path = path
-        self._writer = WavWriter(path.with_name(f"{path.name}.part")) if path else None
+        self._writer = _beside(path) if path else None
         self._limit = limit
         self._lock = threading.Lock()
         self._over = False
@@ -281,15 +285,24 @@ class FileSink:
 
     def keep(self) -> None:
         """Complete the file and give it its name; what is written after that is lost."""
-        self.close(drain=False)
-        if self._writer is not None and self._path is not None:
-            os.replace(self._writer.path, self._path)
+        if self._writer is None or self._path is None:
+            return
+        try:
+            self.close(drain=False)
+        except MoshiTuiError:
+            self._writer.path.unlink(missing_ok=True)
+            raise
+        os.replace(self._writer.path, self._path)
 
     def drop(self) -> None:
         """Remove what was written."""
-        self.close(drain=False)
-        if self._writer is not None:
-            self._writer.path.unlink(missing_ok=True)
+        try:
+            self.close(drain=False)
+        except MoshiTuiError:
+            log.info("what is dropped could not be completed", exc_info=True)
+        finally:
+            if self._writer is not None:
+                self._writer.path.unlink(missing_ok=True)
 
     def flush(self) -> None:
         """What is written stays."""
@@ -332,3 +345,13 @@ class FileSink:
             self._over = True
             if self._writer is not None:
                 self._writer.close()
+
+
+def _beside(path: Path) -> WavWriter:
+    """A writer of NAME.part, which leaves nothing behind if it can't write."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        return WavWriter(part, shown=path)
+    except MoshiTuiError:
+        part.unlink(missing_ok=True)
+        raise

@@ -14,7 +14,7 @@ from moshi_tui.audio.devices import (
     TRY_AGAIN,
     Device,
     Kind,
-    NoAnswer,
+    NoAnswerError,
     find,
     let_hang,
     look_anew,
@@ -82,7 +82,7 @@ def answered(
 ) -> Thing | None:
     """What `make` gets from the sound system, in bounded time; None once `stop` is set.
 
-    Raises what it raises, and NoAnswer if it takes too long. What comes too late is given to
+    Raises what it raises, and NoAnswerError if it takes too long. What comes too late is given to
     `drop`. Both are called on a thread of their own.
     """
     stop = stop or threading.Event()
@@ -90,7 +90,7 @@ def answered(
     if thing is None:
         let_hang()
         if not stop.is_set():
-            raise NoAnswer(
+            raise NoAnswerError(
                 "The sound system does not answer",
                 f"Microphone and speaker have not opened within {SOUND_SECONDS:.0f} seconds.",
                 f"Restart the computer's sound server. {TRY_AGAIN}",

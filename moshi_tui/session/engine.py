@@ -302,7 +302,8 @@ class Engine:
         info = self._info(parts, source, sink)
         shared.emit(Ready(info))
         if source.live:
-            self._tape.ready(Talk(info, lambda: parts.generator.seed, self._timing))
+            seed, volume_db = lambda: parts.generator.seed, lambda: self._volume.db
+            self._tape.ready(Talk(info, seed, self._timing, parts.sampling, volume_db))
         self._threads = [self._begin("encode", encode.run), self._begin("decode", decode.run)]
         if self._keeper is not None:
             self._begin("keeper", self._keeper.run)

@@ -68,7 +68,11 @@ _SWITCH = "is it muted or turned down in the system?"
 _ANOTHER = " – d chooses another one"
 _WHY_LENGTH = 50
 
-_NAMES: dict[Stage, str] = {"model": "model", "encode": "codec's encoding", "decode": "codec's decoding"}
+_NAMES: dict[Stage, str] = {
+    "model": "model",
+    "encode": "codec's encoding",
+    "decode": "codec's decoding",
+}
 
 
 class Health:
@@ -218,7 +222,9 @@ def slow_notice(stats: Stats, worst: Stage, smaller: str = "--quant 4") -> Notic
     """
     ms = _times(stats)[worst]
     takes = f"{ms:.0f} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
-    message = f"the {_NAMES[worst]} takes {takes} for a frame of {BUDGET_MS:.0f} ms: {_loss(round(ms))}."
+    message = (
+        f"the {_NAMES[worst]} takes {takes} for a frame of {BUDGET_MS:.0f} ms: {_loss(round(ms))}."
+    )
     hint = "Close other programs"
     if worst == "model" and smaller:
         hint += f", or start with {smaller}"

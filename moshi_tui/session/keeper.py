@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from moshi_tui.audio.devices import Device, NoAnswer, let_hang
+from moshi_tui.audio.devices import Device, NoAnswerError, let_hang
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.attempt import Attempt
 from moshi_tui.session.endpoints import FrameSink, FrameSource
@@ -194,7 +194,7 @@ class Keeper:
         try:
             try:
                 self._open(side, device, unless_wished=True)
-            except NoAnswer:
+            except NoAnswerError:
                 raise
             except MoshiTuiError:
                 # What was gone and is back may have another address.
@@ -233,7 +233,7 @@ class Keeper:
         try:
             try:
                 self._open(side, device)
-            except NoAnswer:
+            except NoAnswerError:
                 raise
             except MoshiTuiError:
                 if not self._opener.plugged_in(side, device):
@@ -345,7 +345,7 @@ def _busy() -> MoshiTuiError:
 def _given(end: End | None, device: Device) -> End:
     if end is None:
         let_hang()
-        raise NoAnswer(
+        raise NoAnswerError(
             "The device does not answer",
             f"{device.name} has not opened within {OPEN_SECONDS:.0f} seconds.",
             "Choose another one, or try again in a while.",

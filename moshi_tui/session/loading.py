@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -42,6 +42,8 @@ class Parts:
     encoder: Codec
     decoder: Codec
     device: str
+    sampling: dict[str, float] = field(default_factory=dict)
+    """Temperatures and top-k in use, by the names of `SamplingOptions`."""
 
 
 def load_parts(
@@ -77,7 +79,8 @@ def load_parts(
     _check_codec(files, config, encoder)
     generator = _warm_up(model, settings.sampling, say)
     text = TextStream(tokenizer, silent=(0, config.existing_text_padding_id))
-    return Parts(files, generator, text, encoder, decoder, device_name())
+    sampling = _sampling(config, settings.sampling)
+    return Parts(files, generator, text, encoder, decoder, device_name(), sampling)
 
 
 class _Say(Protocol):
@@ -163,19 +166,29 @@ def _check_codec(files: CheckpointFiles, config: LmConfig, codec: Codec) -> None
         )
 
 
-def _generator(model: Lm, chosen: SamplingOptions) -> Generator:
+def _sampling(config: LmConfig, chosen: SamplingOptions) -> dict[str, float]:
     """What the person chose, else what the checkpoint suggests, else the demo's values."""
-    suggested = model.config.lm_gen_config
+    suggested = config.lm_gen_config
 
     def pick(value: float | None, key: str, default: float) -> float:
         return value if value is not None else suggested.get(key, default)
 
+    return {
+        "text_temperature": pick(chosen.text_temperature, "temp_text", 0.7),
+        "text_top_k": int(pick(chosen.text_top_k, "top_k_text", 25)),
+        "audio_temperature": pick(chosen.audio_temperature, "temp", 0.8),
+        "audio_top_k": int(pick(chosen.audio_top_k, "top_k", 250)),
+    }
+
+
+def _generator(model: Lm, chosen: SamplingOptions) -> Generator:
+    sampling = _sampling(model.config, chosen)
     return Generator(
         model,
-        text_temperature=pick(chosen.text_temperature, "temp_text", 0.7),
-        text_top_k=int(pick(chosen.text_top_k, "top_k_text", 25)),
-        audio_temperature=pick(chosen.audio_temperature, "temp", 0.8),
-        audio_top_k=int(pick(chosen.audio_top_k, "top_k", 250)),
+        text_temperature=sampling["text_temperature"],
+        text_top_k=int(sampling["text_top_k"]),
+        audio_temperature=sampling["audio_temperature"],
+        audio_top_k=int(sampling["audio_top_k"]),
         seed=chosen.seed,
         conditions=dict(chosen.conditions),
     )

@@ -4,8 +4,9 @@ Every record has `at` (seconds by the session's clock; the recorder makes `t` of
 `type`:
 
     text         token, text as the model said it, begins: Moshi had paused before it
-    user_start   the user begins to speak
-    user_stop    seconds: how long it was, levels: dBFS (RMS) of each 0.24 s of it
+    user_start   the user begins to speak, or speaks already when the recording begins
+    user_stop    seconds: how long it was, levels: dBFS (RMS) of each 0.24 s of it; each start has
+                 its stop, if only because the recording ends
     mute         muted
     reset        seed: the one in use from here on
     skip         side ("user", "moshi"), kind ("silence", "speech", "speed"), ms
@@ -15,11 +16,17 @@ Every record has `at` (seconds by the session's clock; the recorder makes `t` of
     input_end
     notice       title, message, hint
     failed       title, message, hint
+
+A turn of the user becomes known later than it happened, so its two records are of the past: the
+start by half a second, the stop by one. The journal puts them where they belong (journal.py), so
+that the lines of the file are in order of `t`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.recording.journal import Record
@@ -46,14 +53,21 @@ class Scribe:
     Args:
         newest: number of the newest frame of the user, and when it ended.
         seed: the one in use now.
+        since: when the recording begins, by the session's clock; what was before is left out.
     """
 
-    def __init__(self, newest: Callable[[], tuple[int, float]], seed: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        newest: Callable[[], tuple[int, float]],
+        seed: Callable[[], int],
+        since: float = 0.0,
+    ) -> None:
         self._newest = newest
         self._seed = seed
+        self._since = since
         self._pauses = Pauses()
         self._saying = False  # an utterance of Moshi goes on
-        self._turn: int | None = None  # frame in which the user's turn began
+        self._turn: UserTurn | None = None  # the user's that goes on, as it was told last
 
     def describe(self, event: Event, at: float) -> Iterator[Record]:
         """The records of an event that happened at this moment; none for what is no part of the
@@ -96,19 +110,30 @@ class Scribe:
                 return
         yield {"at": at, "frame": getattr(event, "frame", self._newest()[0]), **what}
 
+    def close(self) -> Iterator[Record]:
+        """The recording ends: the record of a turn that goes on, as long as it is by now."""
+        if self._turn is not None:
+            yield from self._user(replace(self._turn, over=True))
+
     def _user(self, event: UserTurn) -> Iterator[Record]:
         start, end = event.frame, event.frame + event.frames
-        if self._turn != start:
-            self._turn = start
-            yield {"at": self._when(start), "frame": start, "type": "user_start"}
+        began, ended = self._when(start), self._when(end)
+        # Frames of a turn that were over when the recording began.
+        before = max(0, math.ceil((self._since - began) / FRAME_SECONDS))
+        if before >= event.frames:
+            return
+        if self._turn is None or self._turn.frame != start:
+            at = max(began, self._since)
+            yield {"at": at, "frame": start + before, "type": "user_start"}
+        self._turn = None if event.over else event
         if event.over:
-            self._turn = None
+            levels = event.levels[before // UserTurn.BLOCK_FRAMES :]
             yield {
-                "at": self._when(end),
+                "at": ended,
                 "frame": end,
                 "type": "user_stop",
-                "seconds": round(event.frames * FRAME_SECONDS, 2),
-                "levels": [round(level, 1) for level in event.levels],
+                "seconds": round((event.frames - before) * FRAME_SECONDS, 2),
+                "levels": [round(level, 1) for level in levels],
             }
 
     def _when(self, frame: int) -> float:

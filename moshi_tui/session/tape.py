@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 from moshi_tui import __version__
@@ -19,6 +20,7 @@ from moshi_tui.audio.ring import Pcm
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES, SAMPLE_RATE
+from moshi_tui.recording.folder import base_folder
 from moshi_tui.recording.journal import Record
 from moshi_tui.recording.recorder import Recorder, Wishes
 from moshi_tui.session.events import (
@@ -46,6 +48,10 @@ class Talk:
     """The one in use: a reset may draw another."""
     numbers: Callable[[], Record]
     """Lag and the like, in ms, once a second. Called on the recorder's thread."""
+    sampling: Record = field(default_factory=dict)
+    """How tokens are drawn, where the settings leave it to the checkpoint."""
+    volume_db: Callable[[], float] | None = None
+    """In use now; None: as the settings say."""
 
 
 class Tape:
@@ -67,13 +73,15 @@ class Tape:
         self.error = ""
         """Why the last recording ended by itself, in a few words."""
         self._settings = settings or Settings()
+        self._base = base_folder(self._settings.recording)
         self._wanted = self._settings.recording.record
         self._listener = listener
         self._clock = clock
         self._lock = threading.Lock()
         self._talk: Talk | None = None
         self._recorder: Recorder[Event] | None = None  # which is being fed
-        self._newest: Recorder[Event] | None = None  # the same, or it is being completed
+        self._unfinished: list[Recorder[Event]] = []  # that one, and those being completed
+        self._number = 0  # of recordings begun
         self._heard_last = (0, 0.0)  # number of the newest frame of the user, and when it ended
 
     @property
@@ -111,10 +119,11 @@ class Tape:
         self.stop()
 
     def close(self) -> None:
-        """The same; waits until all is on disk, at most 0.4 s."""
+        """The same; waits until all recordings are on disk, at most 0.4 s."""
         self.end()
-        if self._newest is not None:
-            self._newest.join(CLOSE_SECONDS)
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for recorder in self._unfinished:
+            recorder.join(max(0.0, deadline - time.monotonic()))
 
     # What the talk tells.
 
@@ -148,27 +157,30 @@ class Tape:
 
     def _begin(self, talk: Talk) -> None:
         self.error = ""
+        self._number += 1
         frame = self._heard_last[0]
-        scribe = Scribe(lambda: self._heard_last, talk.seed)
+        scribe = Scribe(lambda: self._heard_last, talk.seed, self._clock())
         wishes: Wishes[Event] = Wishes(
             header=lambda: self._header(talk, frame),
             describe=scribe.describe,
+            close=scribe.close,
             numbers=lambda: {"frame": self._heard_last[0], "type": "lag", **talk.numbers()},
             started=self._started,
-            stopped=self._stopped,
+            stopped=partial(self._stopped, self._number),
             gaps=self._gaps,
         )
-        base = (self._settings.recording.record_folder or Path()).expanduser()
-        self._recorder = self._newest = Recorder(base, wishes, clock=self._clock)
+        self._recorder = Recorder(self._base, wishes, clock=self._clock)
+        unfinished = [recorder for recorder in self._unfinished if not recorder.over]
+        self._unfinished = [*unfinished, self._recorder]
 
     def _started(self, folder: Path) -> None:
         self._listener(RecordingStarted(self._heard_last[0], folder))
 
     def _stopped(
-        self, folder: Path, seconds: float, error: MoshiTuiError | None, short: str
+        self, number: int, folder: Path, seconds: float, error: MoshiTuiError | None, short: str
     ) -> None:
         with self._lock:
-            if self._newest is not None and self._newest.over:  # else another one has begun
+            if number == self._number:  # else another one has begun
                 self._recorder = None
                 self.error = short
         self._listener(RecordingStopped(self._heard_last[0], folder, seconds, error))
@@ -183,8 +195,9 @@ class Tape:
         )
 
     def _header(self, talk: Talk, frame: int) -> Record:
-        info, sampling = talk.info, asdict(self._settings.sampling)
+        info, sampling = talk.info, asdict(self._settings.sampling) | talk.sampling
         del sampling["seed"]  # it says None where one was drawn
+        volume_db = self._settings.audio.volume_db
         return {
             "program": {"name": "moshi-tui", "version": __version__},
             "python": platform.python_version(),
@@ -196,6 +209,7 @@ class Tape:
             "seed": talk.seed(),
             "sampling": sampling,
             "devices": {"input": info.microphone, "output": info.speaker},
+            "volume_db": volume_db if talk.volume_db is None else talk.volume_db(),
             "frames": {"rate": FRAME_RATE, "samples": FRAME_SAMPLES, "first": frame},
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from moshi_tui.config import KYUTAI, QUANTS, VOICES, CheckpointOptions
+from moshi_tui.config import KYUTAI, VOICES, CheckpointOptions
 from moshi_tui.errors import MoshiTuiError, UsageError
 
 
@@ -14,19 +14,17 @@ def as_flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def refuse_contradictions(
-    options: CheckpointOptions, said: Callable[[str], str] = as_flag
-) -> None:
+def refuse_contradictions(options: CheckpointOptions, said: Callable[[str], str] = as_flag) -> None:
     """Raise UsageError for what can't be meant.
 
     Args:
-        said: how to name a field, e.g. "quant" as "--quant" or "quant (config.toml)".
+        said: how to name a field, e.g. "hf_repo" as "--hf-repo" or "hf_repo (config.toml)".
     """
     other = "model_dir" if options.model_dir else "hf_repo" if options.hf_repo else ""
     if options.voice not in VOICES:
-        raise _contradiction(f"there is no voice {options.voice!r}", "Take moshiko or moshika.")
-    if options.quant not in (None, *QUANTS):
-        raise _contradiction(f"weights of {options.quant} bits don't exist", "Take 4 or 8.")
+        raise _contradiction(f"There is no voice {options.voice!r}", "Take moshiko or moshika.")
+    if options.quant not in (None, 4, 8):
+        raise _contradiction(f"Weights of {options.quant} bits don't exist", "Take 4 or 8.")
     if options.model_dir and options.hf_repo:
         both = f"{said('model_dir')} and {said('hf_repo')}"
         raise _contradiction(f"{both} both say where the files are")
@@ -44,11 +42,9 @@ def refuse_contradictions(
         )
     kyutai = KYUTAI.fullmatch(options.hf_repo or "")
     if kyutai and options.quant and kyutai[2] not in (f"q{options.quant}", "bf16"):
-        both = f"{said('quant')} and {said('hf_repo')}"
-        why = f"{options.hf_repo} is not quantised to {options.quant} bits"
-        raise _contradiction(f"{both}: {why}")
+        names = f"but {said('hf_repo')} names {options.hf_repo}"
+        raise _contradiction(f"{said('quant')} asks for {options.quant} bits, {names}")
 
 
 def _contradiction(why: str, hint: str = "Leave one of the two out.") -> MoshiTuiError:
-    capital = why if why.startswith("MOSHI") else f"{why[:1].upper()}{why[1:]}"
-    return UsageError("Options don't go together", f"{capital}.", hint)
+    return UsageError("Options don't go together", f"{why}.", hint)

@@ -7,12 +7,14 @@ not want the weaker layers' answer to the same question mixed in. With `quant = 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from moshi_tui.config import OPTIONS, Settings, build
-from moshi_tui.errors import MoshiTuiError
+from moshi_tui.config import KYUTAI, OPTIONS, Settings, build
+from moshi_tui.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ DISPLACES: dict[str, frozenset[str]] = {
 }
 """What a value on a stronger layer puts out of force on weaker ones."""
 
+_QUANT, _VOICE = "checkpoint.quant", "checkpoint.voice"
+_SOURCES = {
+    "checkpoint.hf_repo": frozenset({"checkpoint.revision", "checkpoint.lm_config"}),
+    "checkpoint.model_dir": frozenset({"checkpoint.lm_config"}),
+    "checkpoint.moshi_weight": frozenset({"checkpoint.lm_config"}),
+}
+"""What names the model's file, and what belongs to it."""
+
 
 @dataclass(frozen=True)
 class Merged:
@@ -59,12 +69,19 @@ class Merged:
     settings: Settings
     given: Layer
 
+    def said(self, key: str) -> str:
+        """A setting with the place that says so: "--quant", "hf_repo (config.toml)"."""
+        name = key.partition(".")[2]
+        origin = self.given[key].origin if key in self.given else "default"
+        return origin if origin.startswith(("--", "MOSHI_TUI_")) else f"{name} ({origin})"
+
 
 def merge(*layers: Layer) -> Merged:
-    """The strongest layer first. Raises MoshiTuiError if a layer contradicts itself."""
+    """The strongest layer first. Raises UsageError if a layer has the demo and a checkpoint."""
     given: dict[str, Given] = {}
     displaced: set[str] = set()
-    for layer in layers:
+    for full in layers:
+        layer = _in_precision(given[_QUANT].value, full) if _QUANT in given else full
         in_force = {
             key: said for key, said in layer.items() if key not in given and key not in displaced
         }
@@ -76,6 +93,33 @@ def merge(*layers: Layer) -> Merged:
     return Merged(build({key: said.value for key, said in given.items()}), given)
 
 
+def _in_precision(quant: int | None, layer: Layer) -> Layer:
+    """The layer without a model that has other weights than a stronger layer asks for.
+
+    An unquantised one may stay: it is quantised while loading. The voice of Kyutai's repos stays.
+    """
+    left = dict(layer)
+    for key, belongings in _SOURCES.items():
+        said = layer.get(key)
+        found = _bits(said.value) if said else None
+        if said is None or found in (None, quant):
+            continue
+        for each in {key} | belongings:
+            left.pop(each, None)
+        if kyutai := KYUTAI.fullmatch(str(said.value)):
+            left.setdefault(_VOICE, Given(kyutai[1], said.origin))
+    return left
+
+
+def _bits(source: str | Path | None) -> int | None:
+    """To which a model is quantised, if it is Kyutai's or is called as Kyutai's are."""
+    if isinstance(source, Path):
+        found = re.search(r"(?<![^\W_])q([48])(?![^\W_])", source.name)
+    else:
+        found = re.fullmatch(r"kyutai/\w+-mlx-q([48])", source or "")
+    return int(found[1]) if found else None
+
+
 def _refuse_contradictions(layer: Layer) -> None:
     demo = layer.get(_DEMO)
     others = [
@@ -84,7 +128,7 @@ def _refuse_contradictions(layer: Layer) -> None:
         if key in _CHECKPOINT - {_DEMO} and said.value is not None
     ]
     if demo is not None and demo.value and others:
-        raise MoshiTuiError(
+        raise UsageError(
             "Contradicting options",
             f"{demo.origin} brings its own checkpoint; {', '.join(others)} names another",
             "Leave one of them out.",

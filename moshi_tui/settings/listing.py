@@ -41,7 +41,7 @@ def _sections(line: Callable[[Option], str]) -> str:
         text += f"\n[{section}]\n"
         for option in OPTIONS:
             if option.section == section and line(option):
-                text += f"# {option.explained}\n{line(option)}\n"
+                text += f"# {option.about.in_words or option.about.help}\n{line(option)}\n"
     return text
 
 
@@ -57,8 +57,9 @@ def _in_force(option: Option, merged: Merged) -> str:
     said = merged.given.get(option.key)
     one_talk = "" if option.about.in_file else "; not for the file"
     if value is None and not option.about.unset:
-        otherwise = option.about.otherwise
-        return f"#{option.name} =  # {f'default: {otherwise}' if otherwise else 'not set'}{one_talk}"
+        about = option.about
+        holds = f"default: {about.otherwise}" if about.otherwise else "not set"
+        return f"#{option.name} =  # {holds}{one_talk}"
     origin = clean(said.origin) if said else "default"
     mark = "#" if one_talk else ""
     return f"{mark}{option.name} = {toml(_written(option, value))}  # {origin}{one_talk}"

@@ -35,6 +35,7 @@ from moshi_tui.ui.engine_port import DeskLike, EngineFactory, EngineLike
 from moshi_tui.ui.keys import KEYS
 from moshi_tui.ui.messages import EngineEvent, EngineMade
 from moshi_tui.ui.screens.loading import LoadingScreen
+from moshi_tui.ui.setup import Setup
 from moshi_tui.ui.stopping import Stopper
 from moshi_tui.ui.terminal import private_terminal
 from moshi_tui.ui.themes import ALL, DEFAULTS
@@ -92,10 +93,7 @@ class MoshiApp(App[None]):
         """Every recording that has ended, also after the app."""
         self.talking: Talking | None = None
         """The talk and its conversation, from the first event that belongs to it on."""
-        self.options = options
-        self.make_desk = make_desk
-        self.folder = folder or Path()
-        self.clock = clock
+        self._setup = Setup(make_desk, options, folder or Path(), clock)
         self._remember_theme = remember_theme
         self._make_engine = make_engine
         self._loading = LoadingScreen(ascii=options.ascii, clock=clock)
@@ -111,7 +109,7 @@ class MoshiApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What every line goes through before it is painted."""
         filters = super().get_line_filters()
-        return [*filters, self._ascii] if self.options.ascii else filters
+        return [*filters, self._ascii] if self._setup.options.ascii else filters
 
     def transcript_text(self) -> str:
         """Moshi's words on the screen: all pieces joined and cleaned."""
@@ -260,7 +258,7 @@ class MoshiApp(App[None]):
         if self.talking is None:
             from moshi_tui.ui.talking import Talking
 
-            self.talking = Talking(self)
+            self.talking = Talking(self, self._setup)
         return self.talking
 
     def _show_notice(self, notice: Notice) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual.app import App
+
 from moshi_tui.clean import clean
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.paths import shown
@@ -28,9 +30,9 @@ from moshi_tui.ui.conversation import Conversation
 from moshi_tui.ui.engine_port import DeskLike, EngineLike
 from moshi_tui.ui.saving import save
 from moshi_tui.ui.screens.talk import TalkScreen
+from moshi_tui.ui.setup import Setup
 
 if TYPE_CHECKING:
-    from moshi_tui.ui.app import MoshiApp
     from moshi_tui.ui.screens.devices import DevicesScreen
 
 SETTLE_FRAMES = 38
@@ -42,19 +44,21 @@ _DEVICE: dict[Side, str] = {"input": "Microphone", "output": "Speaker"}
 class Talking:
     """One talk. Belongs to the app's thread."""
 
-    def __init__(self, app: MoshiApp) -> None:
-        self.conversation = Conversation(ascii=app.options.ascii)
+    def __init__(self, app: App[None], setup: Setup) -> None:
+        self.conversation = Conversation(ascii=setup.options.ascii)
         self.screen: TalkScreen | None = None
         self._app = app
+        self._setup = setup
+        self._engine: EngineLike | None = None
         self._info: SessionInfo | None = None
         self._desk: DeskLike | None = None
         self._devices: DevicesScreen | None = None
 
     def begin(self, engine: EngineLike, info: SessionInfo) -> TalkScreen:
         """Loading is over: the screen to show."""
-        self._info = info
-        app = self._app
-        self.screen = TalkScreen(engine, self.conversation, info, app.options, clock=app.clock)
+        self._info, self._engine = info, engine
+        setup = self._setup
+        self.screen = TalkScreen(engine, self.conversation, info, setup.options, clock=setup.clock)
         self._tell(0, f"Microphone: {info.microphone}. Speaker: {info.speaker}. Seed: {info.seed}.")
         return self.screen
 
@@ -93,9 +97,8 @@ class Talking:
     def notice(self, notice: Notice) -> None:
         """Something to know, as a line of the conversation; where a question about devices is
         open, there as well."""
-        frame = 0 if self._app.engine is None else self._app.engine.stats.frame
         text = f"{notice.title}: {sentences(notice.message, notice.hint)}"
-        self._tell(frame, text)
+        self._tell(self._now(), text)
         if self._devices is not None and self._devices.is_current:
             self._devices.notice(text)
 
@@ -110,9 +113,8 @@ class Talking:
             case "help":
                 from moshi_tui.ui.screens.help import HelpScreen
 
-                places = {"Recordings": self._app.folder.absolute()}
-                ascii = self._app.options.ascii
-                await self._app.push_screen(HelpScreen(places, ascii=ascii))
+                places = {"Recordings": self._setup.folder.absolute()}
+                await self._app.push_screen(HelpScreen(places, ascii=self._setup.options.ascii))
             case "reset":
                 await self._reset()
             case "save":
@@ -125,17 +127,17 @@ class Talking:
                 )
 
     async def _choose_devices(self) -> None:
-        app = self._app
-        if app.engine is None:
+        if self._engine is None:
             return
         from moshi_tui.ui.screens.devices import DevicesScreen
 
-        self._desk = self._desk or app.make_desk()
-        self._devices = DevicesScreen(app.engine, self._desk, ascii=app.options.ascii)
-        await app.push_screen(self._devices)
+        setup = self._setup
+        self._desk = self._desk or setup.make_desk()
+        self._devices = DevicesScreen(self._engine, self._desk, ascii=setup.options.ascii)
+        await self._app.push_screen(self._devices)
 
     async def _reset(self) -> None:
-        engine = self._app.engine
+        engine = self._engine
         if engine is None:
             return
         if engine.stats.recording_s is None:
@@ -148,14 +150,14 @@ class Talking:
                 engine.reset()
 
         question = "Moshi will forget the talk so far. The recording goes on. Reset?"
-        dialog = Confirm(question, yes="Reset", no="Go on", ascii=self._app.options.ascii)
+        dialog = Confirm(question, yes="Reset", no="Go on", ascii=self._setup.options.ascii)
         await self._app.push_screen(dialog, answered)
 
     def _save(self) -> None:
         info = self._info
         about = "" if info is None else f"{info.model} · {info.quant} · {info.device}"
         try:
-            path = save(self.conversation, self._app.folder, about)
+            path = save(self.conversation, self._setup.folder, about)
         except MoshiTuiError as error:
             message = clean(sentences(error.message, error.hint))
             self._app.notify(message, title=clean(error.title), severity="error", markup=False)
@@ -176,7 +178,7 @@ class Talking:
         self._tell(event.frame, f"{error.title}: {sentences(error.message, error.hint)}")
 
     def _now(self) -> int:
-        return 0 if self._app.engine is None else self._app.engine.stats.frame
+        return 0 if self._engine is None else self._engine.stats.frame
 
     def _tell(self, frame: int, text: str, *, ends_utterance: bool = False) -> None:
         self._changed(self.conversation.add_event(frame, text, ends_utterance=ends_utterance))

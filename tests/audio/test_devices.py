@@ -1,4 +1,5 @@
 import builtins
+import os
 import sys
 import threading
 from dataclasses import replace
@@ -148,3 +149,70 @@ def test_who_waits_too_long_for_portaudio_is_told(portaudio, monkeypatch):
     enough.set()
     thread.join(5)
     assert devices.list_devices()
+
+
+def test_an_error_of_portaudio_is_one_for_a_person(portaudio):
+    def broken():
+        raise portaudio.PortAudioError("Device count is wrong")
+
+    portaudio.query_hostapis = broken
+    with pytest.raises(devices.NoAnswerError, match="Device count is wrong") as caught:
+        devices.list_devices()
+    assert caught.value.hint
+    assert caught.value.message.endswith(".")
+
+
+def test_portaudio_that_did_not_begin_again_is_begun_at_the_next_call(portaudio):
+    initialize = portaudio._initialize
+
+    def broken():
+        raise portaudio.PortAudioError("Error initializing PortAudio")
+
+    portaudio._initialize = broken
+    for call in (devices.look_anew, devices.list_devices):
+        with pytest.raises(devices.NoAnswerError, match="initializing"):
+            call()
+    portaudio._initialize = initialize
+    assert devices.list_devices()
+    assert devices.look_anew()
+    assert portaudio.inits == 2
+
+
+def test_portaudio_that_does_not_begin_at_all_is_told(monkeypatch):
+    importing = builtins.__import__
+
+    def broken(name, *args):
+        if name == "sounddevice":
+            raise RuntimeError("Error initializing PortAudio")
+        return importing(name, *args)
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(builtins, "__import__", broken)
+    with pytest.raises(devices.NoAnswerError, match="initializing"):
+        devices.load()
+
+
+def test_while_portaudio_hangs_there_is_still_a_stderr(portaudio, capfd):
+    hanging, enough = threading.Event(), threading.Event()
+
+    def hang():
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        hanging.set()
+        enough.wait(5)
+        os.dup2(kept, 2)
+        os.close(kept)
+
+    portaudio._initialize = hang
+    thread = threading.Thread(target=devices.look_anew)
+    thread.start()
+    assert hanging.wait(5)
+    os.write(2, b"lost")
+    devices.let_hang()
+    os.write(2, b"heard")
+    enough.set()
+    thread.join(5)
+    os.write(2, b" again")
+    assert capfd.readouterr().err == "heard again"

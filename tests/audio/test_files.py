@@ -143,3 +143,17 @@ class FullDisk:
 
     def close(self):
         self.file.close()
+
+
+def test_a_file_that_is_no_sound_is_named_as_people_write_it(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("no sound")
+    with pytest.raises(MoshiTuiError) as error:
+        read_audio(path)
+    assert error.value.message == f"{path}: Format not recognised."
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_told_with_the_name_that_was_asked_for():
+    with pytest.raises(MoshiTuiError, match=r"out\.wav: No space left"):
+        WavWriter(Path("/dev/full"), shown=Path("out.wav"))

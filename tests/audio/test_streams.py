@@ -232,7 +232,7 @@ def test_a_process_that_stood_still_has_interrupted_moshi(portaudio, monkeypatch
 
 def test_closing_is_bounded_when_the_device_hangs(portaudio, monkeypatch):
     forgotten = []
-    monkeypatch.setattr(streams.atexit, "unregister", forgotten.append)
+    monkeypatch.setattr(devices.atexit, "unregister", forgotten.append)
     monkeypatch.setattr(streams, "CLOSE_SECONDS", 0.05)
     portaudio._exit_handler = object()
     mic = microphone()

@@ -162,7 +162,7 @@ def test_an_unexpected_error_is_told_and_logged(monkeypatch, caplog):
     monkeypatch.setattr(speaker._playout, "fill", lambda block: 1 // 0)
     speaker.start()
     speaker._ticker.join(5)
-    assert speaker.failed == "ZeroDivisionError: integer division or modulo by zero"
+    assert speaker.failed == "ZeroDivisionError: integer division or modulo by zero."
     assert "null-speaker ended" in caplog.text
     speaker.close()
 

@@ -43,7 +43,7 @@ def test_the_help_names_all_scenarios_and_policies(capsys):
     ("options", "hint"), [(["--scenario", "stal"], "freeze"), (["--policy", "x"], "web")]
 )
 def test_a_wrong_name_is_answered_with_the_right_ones(capsys, options, hint):
-    assert cli.main(["bench", "lag", *options]) == 1
+    assert cli.main(["bench", "lag", *options]) == 2
     assert hint in capsys.readouterr().err
 
 
@@ -54,7 +54,7 @@ def test_mistyped_options_of_a_bench_are_found(capsys):
 
 
 def test_live_options_do_not_go_with_it(capsys):
-    assert cli.main(["--headless", "bench", "lag"]) == 1
+    assert cli.main(["--headless", "bench", "lag"]) == 2
     assert "moshi-tui bench lag" in capsys.readouterr().err
 
 

@@ -114,6 +114,18 @@ def test_offline_with_nothing_cached_says_how_to_fetch(offline: None) -> None:
     assert "--model-dir needs the language model (model.q4.safetensors," in error.hint
 
 
+def test_offline_by_choice_keeps_the_hint_of_the_choice(
+    server: hub_server.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(MoshiTuiError) as caught:
+        resolve(DEFAULT)
+    error = caught.value
+    assert error.title == "Offline, and the checkpoint is not downloaded yet"
+    assert error.hint.startswith("Unset it to download. Or fetch it on a machine with a network:\n")
+    assert f"hf download {OURS} model.q4" in error.hint
+
+
 def test_offline_with_a_part_cached_says_what_to_fetch(
     server: hub_server.Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,7 +393,7 @@ def test_what_is_no_repo_is_said() -> None:
         (CheckpointOptions(model_dir=Path(), revision="v1"), "--revision"),
         (CheckpointOptions(model_dir=Path(), voice="moshika"), "--voice .* --model-dir"),
         (CheckpointOptions(hf_repo="a/b", voice="moshika"), "--voice .* --hf-repo"),
-        (CheckpointOptions(hf_repo="kyutai/moshiko-mlx-q8", quant=4), "to 4 bits"),
+        (CheckpointOptions(hf_repo="kyutai/moshiko-mlx-q8", quant=4), "asks for 4 bits, but"),
         (CheckpointOptions(voice="moshi"), "no voice 'moshi'"),
         (CheckpointOptions(quant=3), "3 bits"),
     ],

@@ -14,7 +14,7 @@ __all__ = ["pulse"]
 
 GB = 1_000_000_000
 
-GPU_NEEDS = {"q4": 6.9, "q8": 10.3, "bf16": 17.5}
+GPU_NEEDS = {"q4": 6.9, "q8": 10.3, "bf16": 17.47}
 CPU_NEEDS = {"q4": 9.4, "q8": 12.3, "bf16": 34.4}
 
 
@@ -31,7 +31,7 @@ def machine(
     def whole(size: float | None) -> int | None:
         return None if size is None else round(size * GB)
 
-    needs = CPU_NEEDS if backend == "CPU" else GPU_NEEDS
+    needs, context = (CPU_NEEDS, 3.1) if backend == "CPU" else (GPU_NEEDS, 1.6)
     return {
         "device": {
             "name": name,
@@ -40,7 +40,14 @@ def machine(
             "free": whole(free),
             "working_set": whole(working_set),
         },
-        "needs": {label: {"total": round(total * GB)} for label, total in needs.items()},
+        "needs": {
+            label: {
+                "weights": round((total - context - 0.5) * GB),
+                "context": round(context * GB),
+                "total": round(total * GB),
+            }
+            for label, total in needs.items()
+        },
     }
 
 

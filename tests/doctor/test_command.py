@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from moshi_tui.config import AudioOptions, CheckpointOptions, Settings
-from moshi_tui.doctor import command
+from moshi_tui.doctor import command, conclusion
 from moshi_tui.doctor.chosen import Chosen, choose
 from moshi_tui.doctor.conclusion import conclude
 from moshi_tui.doctor.findings import Check, Finding, findings_of
 from moshi_tui.doctor.show import Printer, document
+from moshi_tui.doctor.sound import NO_PORTAUDIO
 from moshi_tui.errors import MoshiTuiError
+from moshi_tui.settings.layers import Given
 
 OK = Finding("python", "ok", "Python 3.12")
 CAREFUL = Finding("terminal", "careful", "small", ("70x20",), "Make it larger.")
@@ -180,8 +182,10 @@ def test_the_document_has_no_numbers_that_json_lacks() -> None:
 
 def test_without_a_choice_the_smallest_model_is_looked_at() -> None:
     assert (choose(Settings()).label, choose(Settings()).suggested) == ("q4", True)
-    given = choose(Settings(), quant_given=True)
-    assert (given.label, given.suggested, given.command()) == ("bf16", False, "moshi-tui")
+    bits = {"checkpoint.quant": Given(None, "--quant")}
+    given = choose(Settings(), bits)
+    command_line = "moshi-tui --quant bf16"
+    assert (given.label, given.suggested, given.command()) == ("bf16", False, command_line)
     named = Settings(CheckpointOptions(hf_repo="kyutai/moshika-mlx-q8"))
     assert choose(named).label == "q8"
     assert choose(named).command() == "moshi-tui --hf-repo kyutai/moshika-mlx-q8"
@@ -220,6 +224,90 @@ def test_conclusions(check: str, verdict: str, words: str, next_command: str) ->
 def test_the_demo_is_judged_for_itself() -> None:
     demo = choose(Settings(CheckpointOptions(demo=True)))
     assert conclude([OK], demo) == ("The demo works here.", "moshi-tui --demo")
+
+
+NO_SUCH = Finding("microphone", "bad", "x", data={"option": "input_device"})
+HUNG = Finding("sound", "bad", "No answer", data={"error": "No answer"})
+
+
+def talk(demo: bool, origin: str = "--input-device") -> Chosen:
+    """Chosen with a microphone that is not there."""
+    settings = Settings(
+        CheckpointOptions(quant=None if demo else 4, demo=demo), audio=AudioOptions("nosuch")
+    )
+    return choose(settings, {"audio.input_device": Given("nosuch", origin)})
+
+
+@pytest.mark.parametrize(
+    ("finding", "sentence", "typed"),
+    [
+        (NO_SUCH, " without --input-device nosuch", "moshi-tui --demo"),
+        (
+            Finding("terminal", "bad", "TERM=dumb"),
+            " without the screen",
+            "moshi-tui --demo --input-device nosuch --headless",
+        ),
+        (HUNG, " once sound is mended", "moshi-tui run in.wav --output out.wav --demo"),
+        (
+            Finding("sound", "bad", "x", data={"error": NO_PORTAUDIO}),
+            " without sound",
+            "moshi-tui --demo --input-device nosuch",
+        ),
+        (
+            Finding("disk", "bad", "full"),
+            " once disk is mended",
+            "moshi-tui doctor --demo --input-device nosuch",
+        ),
+    ],
+)
+def test_what_is_bad_is_in_the_conclusion_on_the_demo(
+    finding: Finding, sentence: str, typed: str
+) -> None:
+    assert conclude([OK, finding], talk(demo=True)) == (f"The demo works here{sentence}.", typed)
+
+
+def test_a_slow_demo_is_said() -> None:
+    said, typed = conclude([OK, Finding("speed", "bad", "x")], talk(demo=True))
+    assert "too slow" in said
+    assert typed.startswith("moshi-tui run in.wav")
+
+
+@pytest.mark.parametrize("demo", [True, False])
+@pytest.mark.parametrize(
+    "check",
+    [*conclusion.BASIC, *conclusion.MODEL, *conclusion.LIVE, "terminal", "speed"],
+)
+def test_nothing_bad_goes_unsaid(check: str, demo: bool) -> None:
+    chosen = talk(demo)
+    said, _ = conclude([OK, Finding(check, "bad", "x")], chosen)
+    assert said.partition(",")[0].rstrip(".") not in ("The demo works here", "q4 works here")
+
+
+def test_a_full_model_where_the_screen_can_not_be_drawn() -> None:
+    findings = [OK, Finding("terminal", "bad", "TERM=dumb"), NO_SUCH]
+    said, typed = conclude(findings, talk(demo=False))
+    assert said.startswith("q4 works here without --input-device nosuch and the screen")
+    assert typed == "moshi-tui --quant 4 --headless"
+    said, typed = conclude([*findings, Finding("memory", "bad", "x")], talk(demo=False))
+    assert "the demo works without --input-device nosuch and the screen" in said
+    assert typed == "moshi-tui --demo --headless"
+    assert conclude([HUNG], talk(demo=False))[1].startswith("moshi-tui run in.wav")
+
+
+def test_a_device_of_the_file_is_undone_by_a_flag() -> None:
+    said, typed = conclude([NO_SUCH], talk(demo=True, origin="config.toml"))
+    assert said == "The demo works here without input_device nosuch (config.toml)."
+    assert typed == "moshi-tui --demo --input-device default"
+
+
+@pytest.mark.parametrize(("fits", "words"), [(True, "which fits."), (False, "which does not fit")])
+def test_what_the_bare_command_would_need_is_told(fits: bool, words: str) -> None:
+    data = {"need_bytes": {"bf16": 17_500_000_000}, "fits": {"bf16": fits}}
+    findings = [Finding("memory", "ok", "x", data=data)]
+    said, typed = conclude(findings, choose(Settings()))
+    assert typed == "moshi-tui --quant 4"
+    assert "moshi-tui alone takes bf16, 15.8 GB of files and 17.5 GB of memory, " + words in said
+    assert "alone" not in conclude(findings, talk(demo=False))[0]
 
 
 # ---- all of it

@@ -66,10 +66,32 @@ def test_no_network_is_told_in_the_words_of_the_download(monkeypatch: pytest.Mon
         raise MoshiTuiError("Offline", "HF_HUB_OFFLINE is set.", "Unset it.")
 
     finding, disk = check_files(CHOSEN, Path("/demo"), offline, lambda _: 9 * GB)
-    assert (disk.verdict, disk.data["needed_bytes"]) == ("ok", None)
+    assert (disk.verdict, disk.summary) == ("ok", "9.0 GB free, about 5.2 GB needed")
     assert (finding.verdict, finding.summary) == ("bad", "Offline: HF_HUB_OFFLINE is set.")
     assert finding.details == ("HF_HUB_OFFLINE=1",)
     assert finding.advice == "Unset it."
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (CheckpointOptions(quant=8), "about 8.6 GB needed"),
+        (CheckpointOptions(hf_repo="kyutai/moshika-mlx-bf16"), "about 15.8 GB needed"),
+        (CheckpointOptions(hf_repo="someone/else"), "what is needed is not known"),
+        (CheckpointOptions(model_dir=Path("/m")), "what is needed is not known"),
+    ],
+)
+def test_sizes_of_kyutais_repos_are_known_without_the_hub(
+    options: CheckpointOptions, said: str
+) -> None:
+    def offline(options: CheckpointOptions) -> Plan:
+        raise MoshiTuiError("Offline", "x")
+
+    asked = choose(Settings(options))
+    _, disk = check_files(asked, Path("/demo"), offline, lambda _: 99 * GB)
+    assert (disk.verdict, said in disk.summary) == ("ok", True)
+    _, disk = check_files(asked, Path("/demo"), offline, lambda _: GB)
+    assert disk.verdict == "careful"
 
 
 def test_a_hub_that_lets_us_wait_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from moshi_tui.config import CheckpointOptions, Settings
 from moshi_tui.doctor.chosen import Chosen, choose
 from moshi_tui.doctor.machine import check_device, check_memory
 from moshi_tui.doctor.ram import Ram, ram
+from moshi_tui.settings.layers import Given
 from tests.doctor.conftest import GB, machine
 
 LARGE = Ram(64 * GB, 60 * GB, limited=False)
@@ -15,7 +17,8 @@ NOWHERE = Path("/nowhere")
 
 
 def chosen(quant: int | None = 4, **more: bool) -> Chosen:
-    return choose(Settings(CheckpointOptions(quant=quant, **more)), quant_given=True)
+    given = {"checkpoint.quant": Given(quant, "--quant")}
+    return choose(Settings(CheckpointOptions(quant=quant, **more)), given)
 
 
 def mac(memory: float, working_set: float) -> dict[str, object]:
@@ -63,12 +66,34 @@ def test_cards_as_the_readme_has_them(free: float, fits: str) -> None:
     assert [label for label, yes in finding.data["fits"].items() if yes] == fits.split()
 
 
+def test_the_readme_and_the_doctor_say_the_same_of_memory() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    said = re.findall(r"^\| .* GB \| about (\d+) GB \|", readme, re.MULTILINE)
+    finding = check_memory(mac(34.4, 22.9), LARGE, chosen())
+    assert said == [f"{need / GB:.0f}" for need in finding.data["need_bytes"].values()]
+    [of_cpu] = re.findall(r"(\d+), (\d+) and (\d+) GB in all", readme)
+    needs = check_memory(machine("CPU"), LARGE, chosen()).data["need_bytes"]
+    assert list(of_cpu) == [f"{need / GB:.0f}" for need in needs.values()]
+
+
 def test_what_does_not_fit_names_the_next_smaller_one() -> None:
     finding = check_memory(mac(25.8, 17.2), LARGE, chosen(None))
     assert finding.verdict == "bad"
     assert finding.advice == "Take --quant 8."
     assert finding.details[2].startswith("bf16  19.5 GB  does not fit: ")
     assert check_memory(mac(8, 5), LARGE, chosen()).advice == "Close other programs."
+
+
+def test_what_a_model_needs_is_told_in_parts() -> None:
+    *_, parts = check_memory(mac(16, 11), LARGE, chosen()).details
+    assert parts == (
+        "q4: weights 4.8 GB, context 1.6 GB, MLX's reserve 0.5 GB, codec 1.7 GB, program 0.3 GB"
+    )
+    *_, parts, why = check_memory(machine("CPU"), LARGE, chosen()).details
+    assert parts.startswith("q4: weights 5.8 GB, context 3.1 GB")
+    assert why.startswith("on a CPU all is computed in float32")
+    [parts] = check_memory(machine("CUDA", memory=24, free=20), LARGE, chosen()).details[3:]
+    assert parts.endswith("CUDA 0.8 GB")
 
 
 def test_little_room_is_said() -> None:

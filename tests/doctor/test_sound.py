@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import builtins
 import json
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moshi_tui.audio import devices
+from moshi_tui.audio.devices import NoAnswerError, load
 from moshi_tui.config import AudioOptions
+from moshi_tui.doctor import tasks
 from moshi_tui.doctor.child import Answer
 from moshi_tui.doctor.findings import Finding
-from moshi_tui.doctor.sound import check_sound
+from moshi_tui.doctor.sound import NO_PORTAUDIO, check_sound
+from moshi_tui.errors import MoshiTuiError
 from tests.doctor.conftest import answer
 from tests.pulse import Pulse
 
@@ -80,6 +86,48 @@ def test_a_poor_microphone(change: dict[str, Any], verdict: str, words: str) -> 
     finding = heard(**change)
     assert (finding.verdict, words in finding.summary) == (verdict, True)
     assert finding.advice
+
+
+def test_a_device_that_is_not_there_is_an_option_to_leave_out() -> None:
+    wanted = AudioOptions(input_device="nosuch", output_device="USB")
+    unfit = {"error": ["Unknown microphone", "No input device fits 'nosuch'", "x"], "unfit": True}
+    busy = {"error": ["Can't open the speaker", "busy", "x"], "unfit": False}
+    found = check(answer(ABOUT, {"output": busy}, {"input": unfit}), wanted)
+    assert found["microphone"].data["option"] == "input_device"
+    assert "option" not in found["speaker"].data
+    found = check(answer(ABOUT, {"output": SPEAKER}, {"input": unfit}))
+    assert "option" not in found["microphone"].data
+
+
+@pytest.mark.parametrize(("refused", "unfit"), [(MoshiTuiError, True), (NoAnswerError, False)])
+def test_only_a_device_that_was_not_found_is_unfit(
+    refused: type[MoshiTuiError], unfit: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pick(kind: str, wanted: str | None) -> None:
+        raise refused("title", wanted or "", "hint")
+
+    library = types.SimpleNamespace(get_portaudio_version=lambda: (1, "V19"))
+    monkeypatch.setattr(devices, "load", lambda: library)
+    monkeypatch.setattr(devices, "list_devices", list)
+    monkeypatch.setattr(devices, "pick", pick)
+    _, found = tasks.sound({"input": "nosuch", "output": False})
+    assert found == {"input": {"error": ("title", "nosuch", "hint"), "unfit": unfit}}
+
+
+def test_the_error_without_portaudio_is_the_one_that_the_conclusion_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual = builtins.__import__
+
+    def without(name: str, *more: Any) -> Any:
+        if name == "sounddevice":
+            raise OSError("PortAudio library not found")
+        return usual(name, *more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MoshiTuiError) as error:
+        load()
+    assert error.value.title == NO_PORTAUDIO
 
 
 def test_no_sound_card_is_no_reason_to_despair() -> None:

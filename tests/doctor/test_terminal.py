@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from moshi_tui.doctor.findings import Finding
-from moshi_tui.doctor.terminal import Terminal, check_terminal
+from moshi_tui.doctor.terminal import Terminal, as_started, check_terminal, this_terminal
 
 ENV = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_GB.UTF-8"}
 
@@ -33,11 +40,46 @@ def test_colours(env: dict[str, str], colours: str) -> None:
 
 @pytest.mark.parametrize(
     ("env", "encoding"),
-    [({"LC_ALL": "de_DE.ISO-8859-1"}, "utf-8"), ({"LANG": "C"}, "ascii")],
+    [
+        ({"LC_ALL": "de_DE.ISO-8859-1"}, "utf-8"),
+        ({"LANG": "C"}, "utf-8"),  # as Python's UTF-8 mode has it
+        ({"LANG": ""}, "utf-8"),
+        ({"LANG": "en_GB"}, "iso-8859-1"),
+    ],
 )
 def test_without_utf8_it_says_ascii(env: dict[str, str], encoding: str) -> None:
     finding = check(encoding=encoding, **env)
     assert (finding.verdict, "--ascii" in finding.advice) == ("careful", True)
+    assert "UTF-8" not in finding.summary
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux's /proc")
+def test_what_python_makes_of_the_c_locale_does_not_count() -> None:
+    code = (
+        "import os\n"
+        "from moshi_tui.doctor.terminal import as_started\n"
+        "print(as_started().get('LC_CTYPE'), as_started()['LANG'], os.environ.get('LC_CTYPE'))\n"
+    )
+    root = Path(__file__).parents[2]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root), "LANG": "C"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.stdout.split()[:2] == ["None", "C"]
+    assert done.stdout.split()[2] != "None"
+
+
+def test_without_proc_the_environment_is_what_it_is_now(tmp_path: Path) -> None:
+    assert as_started(tmp_path / "none") == dict(os.environ)
+
+
+def test_a_size_of_nothing_is_not_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(os, "get_terminal_size", lambda fd: os.terminal_size((0, 0)))
+    found = this_terminal()
+    assert found.size is None
+    [finding] = check_terminal(replace(found, env=ENV))
+    assert (finding.verdict, finding.advice) == ("ok", "")
+    assert finding.summary.startswith("size not known, xterm")
 
 
 def test_the_linux_console_lacks_blocks() -> None:

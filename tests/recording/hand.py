@@ -21,6 +21,7 @@ class Told:
         self.stopped = []
         self.gaps = []
         self.threads = set()
+        self.closing = []
         self._over = threading.Event()
 
     def begin(self, base, **options):
@@ -31,6 +32,7 @@ class Told:
             started=self.started.append,
             stopped=self._stop,
             gaps=self.gaps.append,
+            close=lambda: self.closing,
         )
         return Recorder(base, wishes, **options)
 

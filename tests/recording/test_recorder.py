@@ -1,6 +1,7 @@
 import errno
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,10 @@ import soundfile
 from moshi_tui.recording import folder as folder_module
 from moshi_tui.recording import recorder as recorder_module
 from moshi_tui.recording.journal import read_journal
+from moshi_tui.recording.lines import LinesFile
+from moshi_tui.recording.timeline import PIECE
 from moshi_tui.recording.transcript import transcript_from
+from moshi_tui.recording.wav import WavFile
 from tests.recording.hand import BLOCK, Told, text
 
 NOON = datetime(2026, 3, 4, 12, 30, 59, tzinfo=timezone.utc)
@@ -45,6 +49,10 @@ def feed(recorder, blocks, first=0):
         recorder.note(text(f" {number}"))
 
 
+def transcript(folder):
+    return (folder / "transcript.txt").read_text()
+
+
 def test_a_recording_has_both_sides_the_events_and_the_transcript(tmp_path, told):
     recorder = told.begin(tmp_path / "new", wall=lambda: NOON)
     feed(recorder, 6)
@@ -67,8 +75,9 @@ def test_a_recording_has_both_sides_the_events_and_the_transcript(tmp_path, told
     assert header["seed"] == 7
     assert [r["text"] for r in records if r["type"] == "text"] == [f" {n}" for n in range(6)]
     assert records[0]["type"] == "lag"
+    end = max(seconds, *(r["t"] for r in records[:-1]))  # it is behind everything
     assert records[-1] == {
-        "t": pytest.approx(seconds, abs=0.001),
+        "t": pytest.approx(end, abs=0.001),
         "type": "end",
         "seconds": round(seconds, 3),
         "counts": {"header": 1, "lag": 1, "text": 6},
@@ -138,15 +147,14 @@ class FullDisk:
 def test_a_full_disk_ends_the_recording_once_and_leaves_it_valid(tmp_path, told, monkeypatch):
     recorder = told.begin(tmp_path)
     wait(lambda: told.started)
-    wav = recorder_module.WavFile
-    write = wav.write
+    write = WavFile.write
 
     def write_little(self, at, pcm):
         if not isinstance(self._file, FullDisk):
             self._file = FullDisk(self._file, 10_001)
         write(self, at, pcm)
 
-    monkeypatch.setattr(wav, "write", write_little)
+    monkeypatch.setattr(WavFile, "write", write_little)
     feed(recorder, 14)
     folder, seconds, error, short = told.wait()
     assert short == "disk full"
@@ -190,23 +198,22 @@ def test_a_disk_full_of_events_leaves_whole_lines(tmp_path, told):
     recorder = told.begin(tmp_path)
     wait(lambda: told.started)
     (path,) = tmp_path.glob("*/events.jsonl")
-    journal = recorder_module.Journal
-    flush = journal.flush
+    put = LinesFile.put
 
-    def flush_little(self):
+    def put_little(self, at, data):
         if not isinstance(self._file, FullDisk):
             self._file = FullDisk(self._file, 100)
-        flush(self)
+        put(self, at, data)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "flush", flush_little)
+        patch.setattr(LinesFile, "put", put_little)
         for number in range(20):
             recorder.note(text(f"{number}"))
         folder, _, _, short = told.wait()
     assert short == "disk full"
     assert path.read_bytes().endswith(b"\n")
     assert next(read_journal(path))["type"] == "header"
-    assert not (folder / "transcript.txt").exists()
+    assert (folder / "transcript.txt").read_bytes()[-1:] in (b"", b"\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere an open file can't be deleted")
@@ -252,7 +259,7 @@ def test_too_little_room_is_refused(tmp_path, told, monkeypatch):
     told.begin(tmp_path)
     _, _, error, short = told.wait()
     assert short == "disk full"
-    assert "49 MB are free" in error.message
+    assert error.message.endswith(": 49 MB are free, 50 MB are needed.")
     assert not list(tmp_path.iterdir())
 
 
@@ -260,13 +267,13 @@ def test_a_disk_that_is_too_slow_costs_sound_and_is_told(tmp_path, told, monkeyp
     monkeypatch.setattr(recorder_module, "QUEUE_ITEMS", 10)
     recorder = told.begin(tmp_path)
     wait(lambda: told.started)
-    write = recorder_module.WavFile.write
+    write = WavFile.write
 
     def slowly(self, at, pcm):
         time.sleep(0.3)
         write(self, at, pcm)
 
-    monkeypatch.setattr(recorder_module.WavFile, "write", slowly)
+    monkeypatch.setattr(WavFile, "write", slowly)
     began = time.monotonic()
     for _ in range(300):
         recorder.heard(time.monotonic() - 0.08, np.zeros(BLOCK, np.float32))
@@ -314,3 +321,171 @@ def test_killed_at_any_moment_all_but_the_last_second_is_there(tmp_path):
         assert words == [f" word {n}" for n in range(len(words))]
         assert len(words) * 0.08 > fed - 1.0
         assert transcript_from(folder / "events.jsonl").count("Moshi") == len(words)
+        told = re.findall(r"^00:0\d Moshi  (word \d+)\n", transcript(folder), re.MULTILINE)
+        assert told == [f"word {n}" for n in range(len(told))]
+        assert len(told) >= len(words) - 7  # those of half a second may be missing
+
+
+def test_any_error_ends_the_recording_is_told_once_and_leaves_it_valid(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    feed(recorder, 8)
+    recorder.note({"type": "text"})  # without what the transcript needs
+    folder, seconds, error, short = told.wait()
+    assert short == "internal error"
+    assert error.title == "Internal error in the recorder"
+    assert "KeyError" in error.message
+    assert recorder.join(5)
+    assert recorder.seconds is None
+    assert len(told.stopped) == 1
+    assert soundfile.info(folder / "audio.wav").frames == round(seconds * 24_000) > 0
+    assert [r["type"] for r in read_journal(folder / "events.jsonl")][-1] == "end"
+    assert "Moshi  0" in transcript(folder)
+    assert_closed(folder)
+
+
+def assert_closed(folder):
+    if Path("/proc/self/fd").exists():
+        open_files = {os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()}
+        assert not [name for name in open_files if name.startswith(str(folder))]
+
+
+def test_an_error_before_the_first_file_is_told(tmp_path, told):
+    def wall():
+        raise RuntimeError("no clock")
+
+    told.begin(tmp_path, wall=wall)
+    _, seconds, error, short = told.wait()
+    assert (seconds, short) == (0.0, "internal error")
+    assert "no clock" in error.message
+
+
+def test_a_current_folder_that_was_deleted_is_told(tmp_path, told):
+    told.begin(Path())
+    folder, seconds, error, short = told.wait()
+    assert (seconds, short) == (0.0, "folder gone")
+    assert error.message == "The current folder has been deleted."
+    assert "--record" in error.hint
+    assert not folder.exists()
+
+
+def test_a_standstill_of_hours_is_written_in_pieces(tmp_path, told, monkeypatch):
+    still = [0.0]
+    sizes = []
+    write = WavFile.write
+
+    def measured(self, at, pcm):
+        sizes.append(len(pcm))
+        if still[0]:
+            recorder.note(text(" a"))
+        if len(sizes) == 20:  # the talk goes on meanwhile
+            recorder.heard(clock(), np.full(2 * BLOCK, 0.25, np.float32))
+        write(self, at, pcm)
+
+    def clock():
+        return time.monotonic() + still[0]
+
+    monkeypatch.setattr(recorder_module, "QUEUE_ITEMS", 10)
+    monkeypatch.setattr(WavFile, "write", measured)
+    recorder = told.begin(tmp_path, clock=clock)
+    recorder.played(recorder.origin, np.full(BLOCK, 0.5, np.float32))
+    wait(lambda: told.started)
+    still[0] = 600.0
+    again = clock()
+    recorder.played(again, np.full(BLOCK, 0.5, np.float32))
+    wait(lambda: sum(sizes) > 600 * 24_000)
+    time.sleep(0.3)
+    recorder.stop()
+    folder, seconds, error, _ = told.wait()
+    assert error is None
+    assert max(sizes) <= PIECE
+    assert recorder.dropped == 0
+    data, _ = soundfile.read(folder / "audio.wav", dtype="int16")
+    assert 600 < seconds < 603
+    assert data[200 : BLOCK - 200, 1].min() > 16_000
+    start = round((again - recorder.origin) * 24_000)
+    assert data[start + 200 : start + BLOCK - 200, 1].min() > 16_000
+    assert not data[BLOCK + 200 : start - 200].any()
+    assert (data[start:, 0] > 8_000).sum() > 1.5 * BLOCK
+
+
+def test_a_wild_time_stamp_is_not_believed(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    recorder.played(recorder.origin + 1e9, np.ones(BLOCK, np.float32))
+    recorder.played(recorder.origin, np.full(BLOCK, 0.5, np.float32))
+    time.sleep(0.2)
+    recorder.stop()
+    data, _ = soundfile.read(told.wait()[0] / "audio.wav")
+    assert data[200:1000, 1] == pytest.approx(0.5, abs=1e-4)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere the folder of an open file stays")
+def test_a_folder_that_is_renamed_keeps_all_three_files(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    feed(recorder, 3)
+    wait(lambda: told.started)
+    moved = told.started[0].rename(tmp_path / "my talk")
+    feed(recorder, 5, first=3)
+    recorder.stop()
+    *_, error, _ = told.wait()
+    assert error is None
+    assert transcript(moved) == transcript_from(moved / "events.jsonl")
+    assert transcript(moved).count("Moshi") == 8
+
+
+def test_a_transcript_that_cannot_be_written_is_told(tmp_path, told, monkeypatch):
+    put = LinesFile.put
+
+    def put_some(self, at, data):
+        if self.path.name == "transcript.txt" and not isinstance(self._file, FullDisk):
+            self._file = FullDisk(self._file, 50)
+        put(self, at, data)
+
+    monkeypatch.setattr(LinesFile, "put", put_some)
+    recorder = told.begin(tmp_path)
+    feed(recorder, 10)
+    recorder.stop()
+    folder, _, error, short = told.wait()
+    assert short == ""
+    assert error.title == "The transcript could not be written"
+    assert error.message == f"{folder / 'transcript.txt'}: disk full."
+    assert "events.jsonl" in error.hint
+    assert transcript(folder) == "00:00 Moshi  0\n00:00 Moshi  1\n00:00 Moshi  2\n"
+    assert transcript_from(folder / "events.jsonl").count("Moshi") == 10
+
+
+def test_a_transcript_that_was_deleted_is_told(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    wait(lambda: told.started)
+    (told.started[0] / "transcript.txt").unlink()
+    recorder.note(text(" a"))
+    recorder.stop()
+    assert told.wait()[2].title == "The transcript could not be written"
+
+
+def test_a_disk_that_fills_just_before_the_end_is_told(tmp_path, told, monkeypatch):
+    recorder = told.begin(tmp_path)
+    feed(recorder, 8)
+    put = LinesFile.put
+
+    def put_nothing(self, at, data):
+        if not isinstance(self._file, FullDisk):
+            self._file = FullDisk(self._file, 0)
+        put(self, at, data)
+
+    monkeypatch.setattr(LinesFile, "put", put_nothing)
+    recorder.stop()
+    folder, _, error, short = told.wait()
+    assert short == "disk full"
+    assert error.message == f"{folder}: disk full."
+    assert "Moshi  0" in transcript(folder)
+    assert next(read_journal(folder / "events.jsonl"))["type"] == "header"
+
+
+def test_what_goes_on_at_the_end_is_closed(tmp_path, told):
+    told.closing = [{"at": 0.0, "frame": 1, "type": "mute", "muted": True}]
+    recorder = told.begin(tmp_path)
+    recorder.stop()
+    folder = told.wait()[0]
+    kinds = [r["type"] for r in read_journal(folder / "events.jsonl")]
+    assert "mute" in kinds[1:-1]
+    assert transcript(folder) == "00:00 -      Muted\n"

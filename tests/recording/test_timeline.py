@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moshi_tui.recording.timeline import FADE, LATE, MARGIN, TOLERANCE, Timeline, Track
+from moshi_tui.recording.timeline import FADE, LATE, MARGIN, PIECE, TOLERANCE, Timeline, Track
 
 BLOCK = 1920
 
@@ -118,50 +118,56 @@ def test_what_was_before_the_beginning_is_left_out():
 
 def test_the_users_sound_may_come_late():
     timeline = Timeline()
-    timeline.place_user(0, np.full(BLOCK, 0.5, np.float32))
+    timeline.user.place(0, np.full(BLOCK, 0.5, np.float32))
     first = timeline.mix(4 * BLOCK)
     assert not first[BLOCK + FADE :, 0].any()
-    timeline.settle(4 * BLOCK)
+    timeline.settle(4 * BLOCK, 4 * BLOCK)
     assert timeline.settled == BLOCK
-    timeline.place_user(BLOCK, np.full(3 * BLOCK, 0.5, np.float32))
+    timeline.user.place(BLOCK, np.full(3 * BLOCK, 0.5, np.float32))
     again = timeline.mix(4 * BLOCK)
     assert (again[:, 0] == 16384).all()
 
 
 def test_a_user_who_does_not_come_holds_nothing_up_for_long():
     timeline = Timeline()
-    timeline.settle(10 * LATE)
+    timeline.settle(10 * LATE, 10 * LATE)
     assert timeline.settled == 9 * LATE
+
+
+def test_a_standstill_is_mixed_in_pieces():
+    timeline = Timeline()
+    now, pieces = 100 * PIECE + 5, 0
+    while (stop := timeline.stop(now)) < now:
+        assert 0 < len(timeline.mix(stop)) <= PIECE
+        timeline.settle(now, stop)
+        assert timeline.settled <= stop
+        pieces += 1
+    assert pieces <= 101
+    assert timeline.settled >= now - PIECE
 
 
 def test_moshis_next_moment_may_still_change():
     timeline = Timeline()
-    timeline.place_user(0, np.zeros(20 * BLOCK, np.float32))
-    timeline.place_moshi(0, np.ones(20 * BLOCK, np.float32))
-    timeline.settle(10 * BLOCK)
+    timeline.user.place(0, np.zeros(20 * BLOCK, np.float32))
+    timeline.moshi.place(0, np.ones(20 * BLOCK, np.float32))
+    timeline.settle(10 * BLOCK, 10 * BLOCK)
     assert timeline.settled == 10 * BLOCK - MARGIN
     timeline.moshi.cut(10 * BLOCK)
     assert not timeline.mix(20 * BLOCK)[MARGIN + FADE :, 1].any()
 
 
-def test_a_wild_time_stamp_is_not_believed():
-    timeline = Timeline()
-    timeline.place_moshi(1e12, np.ones(BLOCK, np.float32))
-    assert timeline.moshi.end == 0
-
-
 def test_too_loud_is_clipped():
     timeline = Timeline()
-    timeline.place_user(0, np.full(BLOCK, 3.0, np.float32))
-    timeline.place_moshi(0, np.full(BLOCK, -3.0, np.float32))
+    timeline.user.place(0, np.full(BLOCK, 3.0, np.float32))
+    timeline.moshi.place(0, np.full(BLOCK, -3.0, np.float32))
     assert (timeline.mix(BLOCK)[FADE:] == [32767, -32767]).all()
 
 
 def test_memory_stays_flat():
     timeline = Timeline()
     for number in range(5000):
-        timeline.place_user(BLOCK * number, np.ones(BLOCK, np.float32))
-        timeline.place_moshi(BLOCK * number + 2400, np.ones(BLOCK, np.float32))
-        timeline.settle(BLOCK * (number + 1))
+        timeline.user.place(BLOCK * number, np.ones(BLOCK, np.float32))
+        timeline.moshi.place(BLOCK * number + 2400, np.ones(BLOCK, np.float32))
+        timeline.settle(BLOCK * (number + 1), BLOCK * (number + 1))
     assert len(timeline.user._blocks) < 10
     assert len(timeline.moshi._blocks) < 10

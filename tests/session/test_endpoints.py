@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from moshi_tui.audio.files import WavWriter
 from moshi_tui.audio.ring import Ring
 from moshi_tui.audio.virtual import SPEAKER_BLOCK, NullSpeaker
 from moshi_tui.errors import MoshiTuiError
@@ -354,3 +355,23 @@ def test_after_a_gap_nothing_is_left_of_the_sound_before_it():
     got = speaker.ring.pop_into(heard)
     assert got > 3000
     assert not heard[:got].any()
+
+
+def test_a_sink_that_can_not_be_completed_leaves_nothing(tmp_path, monkeypatch):
+    close = WavWriter.close
+
+    def full(self):
+        close(self)
+        raise MoshiTuiError("Cannot write", "disk full", "")
+
+    for end in ("keep", "drop"):
+        sink = FileSink(tmp_path / "out.wav", lambda: 10_000)
+        sink.write(np.zeros(1920, np.float32))
+        monkeypatch.setattr("moshi_tui.audio.files.WavWriter.close", full)
+        if end == "keep":
+            with pytest.raises(MoshiTuiError):
+                sink.keep()
+        else:
+            sink.drop()
+        assert list(tmp_path.iterdir()) == []
+        monkeypatch.undo()

@@ -1,10 +1,11 @@
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
-from moshi_tui.audio.devices import Device, pick
+from moshi_tui.audio.devices import Device, NoAnswerError, pick
 from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker
 from moshi_tui.config import AudioOptions, CheckpointOptions, Settings
 from moshi_tui.errors import MoshiTuiError
@@ -34,8 +35,8 @@ def sound(tmp_path):
 def test_the_demo_does_without_devices():
     ends.check_ends(Settings(DEMO))
     source, sink = ends.live_ends(Settings(DEMO))
-    assert "recorded voice" in source.name
-    assert "none" in sink.name
+    assert source.name == "a recorded voice (no microphone)"
+    assert sink.name == "no speaker"
     source.close()
     sink.close(drain=False)
 
@@ -86,8 +87,7 @@ def test_in_the_demo_a_device_that_refuses_is_none(monkeypatch):
     monkeypatch.setattr(ends, "Speaker", refuse)
     monkeypatch.setattr(ends, "Microphone", refuse)
     source, sink = ends.live_ends(Settings(DEMO))
-    assert "recorded voice" in source.name
-    assert "none" in sink.name
+    assert (source.name, sink.name) == (ends.NO_MICROPHONE, ends.NO_SPEAKER)
     source.close()
     sink.close(drain=False)
 
@@ -110,6 +110,7 @@ def test_a_device_is_opened_by_its_name_and_flows(portaudio):
     assert portaudio.streams[0].calls == ["start"]
     sink = devices.sink(usb)
     assert portaudio.streams[1].calls == ["start"]
+    assert devices.streams() == 2
     assert not devices.look_anew()
     source.close()
     sink.close(drain=False)
@@ -148,3 +149,13 @@ def test_what_is_plugged_in_is_known_by_a_fresh_list(monkeypatch):
     assert devices.plugged_in("output", replace(SPEAKER, index=9))
     assert not devices.plugged_in("input", SPEAKER)
     assert not devices.plugged_in("output", replace(SPEAKER, host_api="ALSA"))
+
+
+def test_a_sound_system_that_hangs_is_told_before_loading(monkeypatch):
+    monkeypatch.setattr(ends, "SOUND_SECONDS", 0.05)
+    hang = threading.Event()
+    monkeypatch.setattr(ends, "pick", lambda kind, wanted: hang.wait(5))
+    with pytest.raises(NoAnswerError, match="does not answer") as caught:
+        ends.check_ends(Settings())
+    assert "moshi-tui doctor" in caught.value.hint
+    hang.set()

@@ -11,6 +11,7 @@ from moshi_tui.audio.devices import Device
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES
+from moshi_tui.session import ends as ends_module
 from moshi_tui.session import engine as engine_module
 from moshi_tui.session.endpoints import FileSink, FileSource
 from moshi_tui.session.engine import Engine
@@ -376,13 +377,14 @@ def test_a_reset_during_a_stall_forgets_what_waits(monkeypatch):
 
 def test_a_machine_that_is_too_slow_says_so_once(monkeypatch):
     talk = live_talk(monkeypatch, step_seconds=0.1)
-    for _ in range(70):
+    for _ in range(90):
         talk.source.feed(0.5)
         time.sleep(0.08)
     stats = talk.engine.stats
     talk.stop()
     (notice,) = talk.of(Notice)
-    assert "model is too slow" in notice.title
+    assert "too slow" in notice.title
+    assert notice.message.startswith("the model takes 1")
     assert "over budget: skipping 1 frame in" in stats.health
     assert stats.skips.user_speech_ms > 0
     assert stats.backlog_frames <= 4
@@ -549,10 +551,68 @@ def test_a_microphone_that_hears_moshi_is_found_out(monkeypatch):
 
 def test_a_machine_that_takes_long_for_a_step_says_so_before_the_twelfth(monkeypatch):
     talk = live_talk(monkeypatch, step_seconds=0.7)
-    for _ in range(65):
+    for _ in range(95):
         talk.source.feed(0.5)
         time.sleep(0.08)
     talk.wait(lambda: talk.of(Notice))
     frames = talk.engine.stats.frames
     talk.stop()
-    assert frames < 10
+    assert frames < 12
+
+
+class Hanging:
+    """A sound system that does not answer until it is let go."""
+
+    def __init__(self, talk, where):
+        self.go_on = threading.Event()
+        self.began = threading.Event()
+        self.ends = talk.source, talk.sink
+        if where == "open":
+            talk.engine._open_ends = lambda: self.hang() or self.ends
+        else:
+            getattr(talk, where).start = self.hang
+
+    def hang(self):
+        self.began.set()
+        assert self.go_on.wait(10)
+
+
+@pytest.mark.parametrize("where", ["open", "source", "sink"])
+def test_a_sound_system_that_hangs_at_the_start_is_told(monkeypatch, where):
+    monkeypatch.setattr(ends_module, "SOUND_SECONDS", 0.1)
+    talk = Talk(monkeypatch)
+    hanging = Hanging(talk, where)
+    talk.engine.start()
+    assert talk.engine.join(5.0)
+    (failed,) = talk.of(Failed)
+    assert failed.error.title == "The sound system does not answer"
+    assert "moshi-tui doctor" in failed.error.hint
+    hanging.go_on.set()
+    talk.wait(lambda: talk.source.closed and talk.sink.closed)
+
+
+def test_who_quits_does_not_wait_for_a_sound_system_that_hangs(monkeypatch):
+    talk = Talk(monkeypatch)
+    hanging = Hanging(talk, "open")
+    talk.engine.start()
+    assert hanging.began.wait(5)
+    began = time.monotonic()
+    assert talk.engine.stop(5.0)
+    assert time.monotonic() - began < 1
+    hanging.go_on.set()
+    talk.wait(lambda: talk.source.closed and talk.sink.closed)
+    assert not talk.of(Failed)
+
+
+def test_what_does_not_start_is_closed(monkeypatch):
+    talk = Talk(monkeypatch)
+
+    def refuse():
+        raise MoshiTuiError("Sound device refused", "hand: Busy.")
+
+    talk.source.start = refuse
+    talk.engine.start()
+    assert talk.engine.join(5.0)
+    (failed,) = talk.of(Failed)
+    assert failed.error.title == "Sound device refused"
+    assert (talk.source.closed, talk.sink.closed) == (1, 1)

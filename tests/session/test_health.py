@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moshi_tui.session.health import Culprit, Health, culprit, health, slow_notice
+from moshi_tui.session.health import Health, Late, SlowWatch, health, slow_notice, too_late
 from moshi_tui.session.stats import Stats
 
 
@@ -58,21 +58,21 @@ def test_the_words_say_what_is_lost(step: float) -> None:
 
 
 def test_the_slowest_is_to_blame() -> None:
-    assert culprit(stats(96, encode_ms=130)) == "encode"
-    assert culprit(stats(131, encode_ms=130)) == "model"
-    assert culprit(stats(54, encode_ms=130, decode_ms=140)) == "decode"
+    assert too_late(stats(96, encode_ms=130)) == "encode"
+    assert too_late(stats(131, encode_ms=130)) == "model"
+    assert too_late(stats(54, encode_ms=130, decode_ms=140)) == "decode"
 
 
 def test_blame_does_not_swing_between_two_alike() -> None:
-    blamed: list[Culprit] = [""]
+    blamed: list[Late] = [""]
     for n in range(20):
-        blamed.append(culprit(stats(None, encode_ms=120 + n % 3, decode_ms=121), blamed[-1]))
+        blamed.append(too_late(stats(None, encode_ms=120 + n % 3, decode_ms=121), blamed[-1]))
     assert len(set(blamed[1:])) == 1
-    assert culprit(stats(None, encode_ms=120, decode_ms=140), "encode") == "decode"
+    assert too_late(stats(None, encode_ms=120, decode_ms=140), "encode") == "decode"
 
 
 def test_who_was_to_blame_and_is_quick_again_hides_nobody() -> None:
-    assert culprit(stats(78, encode_ms=84), "model") == "encode"
+    assert too_late(stats(78, encode_ms=84), "model") == "encode"
 
 
 def test_the_edge_of_the_budget_does_not_flicker() -> None:
@@ -82,14 +82,12 @@ def test_the_edge_of_the_budget_does_not_flicker() -> None:
     assert judge.judge(stats(82.1))
     said = [bool(judge.judge(stats(step))) for step in (81, 80.6, 82, 80.6)]
     assert all(said)
-    assert judge.slow
     assert not judge.judge(stats(80.4))
-    assert not judge.slow
     assert not judge.judge(stats(81.5))
 
 
 def test_the_edge_of_one_stage_is_not_that_of_another() -> None:
-    assert culprit(stats(81.0), "encode") == ""
+    assert too_late(stats(81.0), "encode") == ""
 
 
 def test_catching_up() -> None:
@@ -97,7 +95,6 @@ def test_catching_up() -> None:
     assert judge.judge(stats(lag_ms=499)) == ""
     assert judge.judge(stats(lag_ms=1234)) == "catching up: 1.2 s behind"
     assert judge.judge(stats(lag_ms=400)) == "catching up: 0.4 s behind"
-    assert not judge.slow
     assert judge.judge(stats(lag_ms=349)) == ""
     assert judge.judge(stats(lag_ms=400)) == ""
 
@@ -123,25 +120,79 @@ def test_the_start_says_little() -> None:
 
 
 def test_notice() -> None:
-    notice = slow_notice(stats(96))
-    assert notice.title == "The model is too slow"
-    assert notice.message == "it takes 96 ms for a frame of 80 ms: skipping 1 frame in 6."
+    notice = slow_notice(stats(96), "model")
+    assert notice.title == "This machine is too slow"
+    assert notice.message == "the model takes 96 ms for a frame of 80 ms: skipping 1 frame in 6."
     assert notice.hint == "Close other programs, or start with --quant 4."
-    assert slow_notice(stats(96), smaller="").hint == "Close other programs."
-    assert "7.7 s for a frame" in slow_notice(stats(7700)).message
+    assert slow_notice(stats(96), "model", smaller="").hint == "Close other programs."
+    assert "7.7 s for a frame" in slow_notice(stats(7700), "model").message
 
 
 def test_notice_when_the_context_has_filled() -> None:
     full = stats(96, context_frames=3000, context_size=3000)
-    assert slow_notice(full).hint.endswith(
+    assert slow_notice(full, "model").hint.endswith(
         " On the screen, r begins with an empty context, which is quicker for a while."
     )
 
 
 def test_a_smaller_model_does_not_help_the_codec() -> None:
-    notice = slow_notice(stats(54, decode_ms=120, context_frames=3000, context_size=3000))
-    assert notice.title == "The codec's decoding is too slow"
+    full = stats(54, decode_ms=120, context_frames=3000, context_size=3000)
+    notice = slow_notice(full, "decode")
+    assert notice.message.startswith("the codec's decoding takes 120 ms for a frame of 80 ms")
     assert notice.hint == "Close other programs."
+
+
+def watched(*spells: tuple[float, Stats]) -> list[tuple[float, str]]:
+    """What is told, and when, if it is so for so many seconds, one after the other."""
+    watch, told, now = SlowWatch(), [], 0.0
+    for seconds, numbers in spells:
+        for _ in range(round(seconds)):
+            now += 1.0
+            notice = watch.look(numbers, now)
+            if notice is not None:
+                told.append((now, notice.title.split()[0]))
+    return told
+
+
+def test_a_busy_moment_is_not_told() -> None:
+    assert watched((20, stats()), (3, stats(encode_ms=90)), (20, stats())) == []
+
+
+def test_what_stays_too_slow_is_told_once_and_again_when_it_keeps_up() -> None:
+    told = watched((20, stats()), (100, stats(encode_ms=90)), (20, stats()))
+    assert told == [(24.0, "This"), (126.0, "Keeping")]
+
+
+def test_it_is_not_told_again_within_a_minute() -> None:
+    slow = stats(120)
+    told = watched((10, slow), (10, stats()), (10, slow), (90, stats()), (10, slow))
+    assert [what for _, what in told] == ["This", "Keeping", "This"]
+    assert told[2][0] > 120
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [{"recording_error": "disk full"}, {"microphone_lost": "Gone."}, {"speaker_lost": "Gone."}],
+)
+def test_other_trouble_does_not_make_a_slow_machine_keep_up(trouble: dict[str, str]) -> None:
+    slow = stats(120)
+    told = watched((10, slow), (30, replace(slow, **trouble)))  # type: ignore[arg-type]
+    assert told == [(4.0, "This")]
+
+
+def test_the_notice_is_about_the_stage_that_was_judged() -> None:
+    watch = SlowWatch()
+    for now in range(4):
+        notice = watch.look(stats(28, encode_ms=90), float(now))
+    assert notice is not None
+    assert notice.message.startswith("the codec's encoding takes 90 ms")
+
+
+def test_what_was_slow_before_a_device_was_lost_is_so_at_the_same_threshold() -> None:
+    judge = Health()
+    assert judge.judge(stats(90))
+    assert "gone" in judge.judge(replace(stats(90), speaker_lost="It stopped."))
+    assert judge.judge(stats(81)).startswith("model 81 ms")
 
 
 def test_a_model_that_does_not_answer_is_named() -> None:
@@ -150,7 +201,6 @@ def test_a_model_that_does_not_answer_is_named() -> None:
     assert health.judge(replace(stats, stalled_ms=400.0)) == ""
     told = health.judge(replace(stats, stalled_ms=1900.0, backlog_frames=24.0, lag_ms=1920.0))
     assert told == "the model has not answered for 1.9 s"
-    assert not health.slow
     assert "catching up" in health.judge(replace(stats, lag_ms=1920.0))
     # A step that is always long is no stall.
     slow = replace(stats, step_ms=400.0, stalled_ms=900.0)
@@ -164,11 +214,17 @@ def test_a_device_that_is_gone_is_told_first_and_at_once() -> None:
     assert line(gone) == "speaker is gone: it was unplugged – d chooses another one"
 
 
-def test_a_recording_that_has_ended_comes_before_a_slow_model() -> None:
-    ended = replace(stats(300), recording_error="disk full")
-    assert line(ended) == "recording stopped: disk full – free some space, then c"
-    ended = replace(stats(300), recording_error="no permission")
-    assert line(ended) == "recording stopped: no permission – c tries again"
+def test_a_recording_that_has_ended_hides_nothing_else() -> None:
+    def said(**more: object) -> str:
+        return line(replace(stats(), recording_error="disk full", **more))  # type: ignore[arg-type]
+
+    assert said() == "not recording: disk full – free some space, then c"
+    assert said(elapsed_s=0.5).startswith("not recording")
+    assert said(step_ms=300.0).startswith("model 300 ms")
+    assert said(silent_s=9.0).startswith("microphone is silent")
+    assert said(lag_ms=1234.0).startswith("catching up")
+    ended = replace(stats(), recording_error="no permission")
+    assert line(ended) == "not recording: no permission – c tries again"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from moshi_tui.audio.devices import Device
+from moshi_tui.audio.devices import Device, NoAnswerError
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session import keeper as keeper_module
+from moshi_tui.session.ends import NO_MICROPHONE
 from moshi_tui.session.events import DeviceChanged, DeviceLost, Notice
 from moshi_tui.session.keeper import Keeper
 from tests.session.stand_ins import EarSink, HandSource
@@ -38,6 +39,9 @@ class FakeSystem:
         self.opened = []
         self.looks = 0
         self.busy = 0
+        self.strangers = 0
+        self.first = []
+        self.asked = []
         self.hold = threading.Event()
         self.hold.set()
 
@@ -47,6 +51,9 @@ class FakeSystem:
             raise MoshiTuiError("No such device", f"{device.name}.", "Plug it in.")
         self.opened.append(make(device))
         return self.opened[-1]
+
+    def streams(self):
+        return self.strangers + sum(not end.closed for end in [*self.first, *self.opened])
 
     def source(self, device):
         return self._open(device, hand)
@@ -58,6 +65,7 @@ class FakeSystem:
         return device in self.listed
 
     def plugged_in(self, side, device):
+        self.asked.append(side)
         return device in self.there
 
     def look_anew(self):
@@ -76,6 +84,7 @@ class Kept:
         self.system = FakeSystem()
         self.events = []
         self.source, self.sink = source or hand(OLD), sink or ear(OLD)
+        self.system.first = [self.source, self.sink]
         self.keeper = Keeper(self.source, self.sink, self.system, self.events.append, lambda: 7)
         self.over = threading.Event()
         self.threads = [
@@ -206,7 +215,7 @@ def test_if_streams_stay_open_all_is_as_before(kept, monkeypatch):
     kept.keeper.use("input", USB)
     kept.wait(lambda: kept.events)
     (notice,) = kept.events
-    assert "still in use" in notice.message
+    assert "another sound device" in notice.message.lower()
     kept.wait(lambda: len(kept.system.opened) == 2)
     assert [end.name for end in kept.system.opened] == ["Old", "Old"]
     kept.wait(lambda: kept.keeper.source.now.end is kept.system.opened[0])
@@ -263,7 +272,7 @@ def test_a_file_that_fails_is_not_opened_again(monkeypatch):
 
 def test_a_microphone_takes_the_place_of_a_recorded_voice():
     voice = hand(None)
-    voice.name = "none here, Moshi hears a recorded voice"
+    voice.name = NO_MICROPHONE
     kept = Kept(source=voice)
     kept.keeper.use("input", OLD)
     kept.wait(lambda: kept.events)
@@ -293,3 +302,122 @@ def test_closing_waits_for_nothing_that_hangs(kept):
     assert not kept.events
     kept.system.hold.set()
     kept.wait(lambda: kept.system.opened and kept.system.opened[0].closed)
+
+
+def test_while_somebody_else_has_a_stream_open_nothing_is_closed_for_a_new_device(
+    kept, monkeypatch
+):
+    monkeypatch.setattr(keeper_module, "FREE_SECONDS", 0.1)
+    kept.system.there = [OLD, USB]
+    kept.system.strangers = 1
+    kept.keeper.use("output", USB)
+    kept.wait(lambda: kept.events)
+    (notice,) = kept.events
+    assert notice.title == "Cannot look for new devices"
+    assert not kept.source.closed
+    assert not kept.sink.closed
+    assert not kept.system.opened
+
+
+def test_nor_is_the_other_side_for_one_that_is_back(kept, monkeypatch):
+    monkeypatch.setattr(keeper_module, "FREE_SECONDS", 0.05)
+    kept.system.strangers = 1
+    unplug(kept, kept.source)
+    kept.wait(lambda: kept.events)
+    kept.system.listed, kept.system.there = [], [OLD]
+    kept.wait(lambda: len(kept.system.asked) > 2)
+    assert not kept.sink.closed
+    kept.system.strangers = 0
+    kept.wait(lambda: len(kept.events) == 2)
+    assert kept.events[1] == DeviceChanged(7, "input", "Old")
+
+
+def test_a_stranger_that_goes_is_waited_for(kept):
+    kept.system.there = [OLD, USB]
+    kept.system.strangers = 1
+    kept.keeper.use("output", USB)
+    time.sleep(0.15)
+    assert not kept.sink.closed
+    kept.system.strangers = 0
+    kept.wait(lambda: kept.events)
+    assert kept.events == [DeviceChanged(7, "output", "USB Audio")]
+
+
+def test_back_to_the_old_one_while_another_opens_leaves_the_old_one(kept):
+    kept.system.there = kept.system.listed = [OLD, USB]
+    kept.system.hold.clear()
+    kept.keeper.use("input", USB)
+    time.sleep(0.05)
+    kept.keeper.use("input", OLD)
+    kept.system.hold.set()
+    kept.wait(lambda: kept.events)
+    kept.wait(lambda: kept.system.opened and kept.system.opened[0].closed)
+    assert kept.events == [DeviceChanged(7, "input", "Old")]
+    assert kept.keeper.source.now.end is kept.source
+    assert not kept.source.closed
+
+
+def test_back_to_the_old_one_while_another_takes_over_opens_the_old_one_again(kept):
+    kept.system.there = kept.system.listed = [OLD, USB]
+    reading = threading.Event()
+    read = kept.source.read
+
+    def slow(stop, most=1):
+        reading.set()
+        time.sleep(0.3)
+        return read(stop, most)
+
+    kept.source.read = slow
+    assert reading.wait(5)
+    kept.keeper.use("input", USB)
+    kept.wait(lambda: kept.system.opened)
+    kept.keeper.use("input", OLD)
+    kept.wait(lambda: len(kept.events) == 2)
+    assert [event.name for event in kept.events] == ["USB Audio", "Old"]
+    kept.wait(lambda: kept.keeper.source.settled)
+    assert (kept.keeper.source.name, kept.keeper.source.lost) == ("Old", "")
+    assert kept.source.closed
+
+
+def test_of_several_wishes_only_the_last_is_granted(kept):
+    others = [replace(USB, index=n, name=f"USB {n}") for n in range(3)]
+    kept.system.there = kept.system.listed = [OLD, *others]
+    kept.system.hold.clear()
+    for other in others:
+        kept.keeper.use("output", other)
+        time.sleep(0.02)
+    kept.system.hold.set()
+    kept.wait(lambda: kept.events)
+    time.sleep(0.05)
+    assert kept.events == [DeviceChanged(7, "output", "USB 2")]
+    assert [end.name for end in kept.system.opened] == ["USB 0", "USB 2"]
+
+
+def test_one_that_does_not_answer_is_not_looked_for(kept, monkeypatch):
+    monkeypatch.setattr(keeper_module, "OPEN_SECONDS", 0.05)
+    kept.system.hold.clear()
+    kept.keeper.use("input", USB)
+    kept.wait(lambda: kept.events)
+    assert kept.system.asked == []
+    kept.source.error = MoshiTuiError("It has failed", "Old: Unplugged.")
+    kept.wait(lambda: len(kept.events) == 2)
+    time.sleep(0.4)
+    assert kept.system.asked == []
+    kept.system.hold.set()
+
+
+def test_a_wish_does_not_wait_until_both_sides_are_mended(kept, monkeypatch):
+    tried = []
+
+    def hang(device):
+        tried.append(device.name)
+        time.sleep(0.2)
+        raise NoAnswerError("The sound system does not answer", "Busy.")
+
+    kept.system.source = kept.system.sink = hang
+    unplug(kept, kept.source)
+    unplug(kept, kept.sink)
+    kept.wait(lambda: len(tried) == 3)
+    kept.keeper.use("input", USB)
+    kept.wait(lambda: "USB Audio" in tried)
+    assert tried.index("USB Audio") == 3

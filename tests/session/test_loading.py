@@ -40,6 +40,13 @@ def test_loading_tells_files_weights_and_steps(server: hub_server.Hub) -> None:
     warm_up = [event.detail for event in told if event.stage == "warm-up"]
     assert warm_up[1] == "step 1 of 1"
     assert all(event.download is None for event in told if event.stage != "files")
+    # What the checkpoint suggests, and the defaults.
+    assert parts.sampling == {
+        "text_temperature": 0.7,
+        "text_top_k": 12,
+        "audio_temperature": 0.8,
+        "audio_top_k": 250,
+    }
 
 
 def test_what_is_cached_is_no_download(server: hub_server.Hub) -> None:

@@ -231,3 +231,26 @@ def test_several_at_once_leave_the_last():
     swaps.end.read(NEVER)
     assert swaps.end.now.end is ends[2]
     assert [before.end for before, _ in swaps.told] == ends[:2]
+
+
+def test_a_new_speaker_that_has_failed_by_its_turn_is_swapped_for_nobody():
+    old, new = ear("old"), ear("new")
+    new.error = MoshiTuiError("The speaker has failed", "new: It is gone.")
+    old.slack_s = lambda: 0.05
+    swaps = Swaps(SwitchableSink, old)
+    swaps.end.put(at_work(new))
+    swaps.end.write(np.full(FRAME_SAMPLES, 0.5, np.float32))
+    assert (swaps.end.name, swaps.end.lost) == ("new", "It is gone.")
+    assert swaps.end.in_need  # nothing is thought to be on its way
+    assert [after.lost for _, after in swaps.told] == ["", "It is gone."]
+    swaps.end.close(drain=False)
+
+
+def test_the_newest_is_what_comes_and_then_what_is_there():
+    old, new = hand(0.1, name="old"), hand(0.2, name="new")
+    swaps = Swaps(SwitchableSource, old)
+    assert (swaps.end.newest.name, swaps.end.settled) == ("old", True)
+    swaps.end.put(at_work(new))
+    assert (swaps.end.newest.name, swaps.end.settled) == ("new", False)
+    swaps.end.read(NEVER)
+    assert (swaps.end.newest.name, swaps.end.settled) == ("new", True)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from moshi_tui.config import RecordingOptions, Settings
+from moshi_tui.config import AudioOptions, RecordingOptions, SamplingOptions, Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
 from moshi_tui.recording.journal import read_journal
 from moshi_tui.session import engine as engine_module
+from moshi_tui.session import tape as tape_module
 from moshi_tui.session.engine import Engine
 from moshi_tui.session.events import (
     DeviceChanged,
@@ -24,6 +25,7 @@ from moshi_tui.session.events import (
     Ready,
     RecordingStarted,
     RecordingStopped,
+    SessionInfo,
     Skipped,
     TextPiece,
     Underrun,
@@ -31,6 +33,7 @@ from moshi_tui.session.events import (
     WasReset,
 )
 from moshi_tui.session.scribe import Scribe
+from moshi_tui.session.tape import Tape
 from tests.session.stand_ins import EarSink, HandSource, parts
 
 
@@ -54,7 +57,7 @@ class Talk:
 
     def __init__(self, monkeypatch, folder, source=None, sink=None, *, record=False, **generator):
         self.folder = folder
-        self.parts = parts(**generator)
+        self.parts = replace(parts(**generator), sampling={"text_top_k": 12})
         self.source = source or LiveHand()
         self.sink = sink or LiveEar()
         self.events = []
@@ -102,6 +105,7 @@ def talk(monkeypatch, tmp_path):
 
 def test_a_recording_begins_and_ends_when_asked(talk):
     assert talk.engine.stats.recording_s is None
+    talk.engine.set_volume(3.0)
     talk.engine.start_recording()
     talk.engine.start_recording()
     talk.wait(lambda: talk.of(RecordingStarted))
@@ -122,6 +126,8 @@ def test_a_recording_begins_and_ends_when_asked(talk):
     assert header["devices"] == {"input": "hand", "output": "ear"}
     assert "seed" in header
     assert "seed" not in header["sampling"]
+    assert header["sampling"]["text_top_k"] == 12
+    assert header["volume_db"] == 3.0
     assert header["packages"]["numpy"] == np.__version__
     kinds = {record["type"] for record in records}
     assert {"text", "lag", "user_start", "end"} <= kinds
@@ -149,7 +155,8 @@ def test_asked_for_beforehand_it_begins_with_the_talk_and_ends_with_it(monkeypat
     (stopped,) = talk.of(RecordingStopped)
     assert stopped.error is None
     assert talk.records()[-1]["type"] == "end"
-    assert (stopped.folder / "transcript.txt").read_text() == "00:00 Moshi  1 2 3\n"
+    lines = (stopped.folder / "transcript.txt").read_text().splitlines()
+    assert lines == ["00:00 You    (0.2 s)", "00:00 Moshi  1 2 3"]
     assert not [t for t in threading.enumerate() if t.name == "recorder"]
 
 
@@ -252,9 +259,10 @@ def test_a_reset_cuts_what_was_not_heard_and_ends_the_turn(monkeypatch, tmp_path
 # What the events are called on disk.
 
 
-def described(*events, newest=(100, 50.0)):
-    scribe = Scribe(lambda: newest, lambda: 42)
-    return [record for event in events for record in scribe.describe(event, 60.0)]
+def described(*events, newest=(100, 50.0), since=0.0, close=False):
+    scribe = Scribe(lambda: newest, lambda: 42, since)
+    records = [record for event in events for record in scribe.describe(event, 60.0)]
+    return [*records, *scribe.close()] if close else records
 
 
 def test_every_event_of_a_talk_has_its_record():
@@ -305,6 +313,158 @@ def test_a_turn_of_the_user_is_two_records():
     assert start["at"] == pytest.approx(50.0 - 11 * 0.08)
     assert stop["at"] == pytest.approx(50.0 - 6 * 0.08)
     assert (stop["seconds"], stop["levels"]) == (0.4, [-20.0])
+
+
+def test_a_turn_that_goes_on_at_the_end_is_closed():
+    turn = UserTurn(90, 3, (-20.0,), over=False)
+    longer = UserTurn(90, 6, (-20.0, -30.0), over=False)
+    start, stop = described(turn, longer, close=True)
+    assert (start["type"], stop["type"]) == ("user_start", "user_stop")
+    assert stop["at"] == pytest.approx(50.0 - 5 * 0.08)
+    assert (stop["seconds"], stop["levels"]) == (0.48, [-20.0, -30.0])
+    assert len(described(turn, replace(longer, over=True), close=True)) == 2
+
+
+def test_a_turn_that_began_before_the_recording_begins_with_it():
+    # Frame 101 begins at 50 s, so the turn began at 49.12 s.
+    turn = UserTurn(90, 9, (-20.0, -30.0, -40.0), over=True)
+    start, stop = described(turn, since=49.35)
+    assert (start["type"], start["at"], start["frame"]) == ("user_start", 49.35, 93)
+    assert stop["at"] == pytest.approx(49.84)
+    assert (stop["seconds"], stop["levels"]) == (0.48, [-30.0, -40.0])
+    assert not described(turn, since=49.9)
+
+
+def test_the_turn_during_which_a_recording_ends_is_in_it(talk):
+    talk.engine.start_recording()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    talk.say(0.25, 10)
+    talk.engine.stop_recording()
+    talk.wait(lambda: talk.of(RecordingStopped))
+    kinds = [record["type"] for record in talk.records()]
+    assert kinds.count("user_start") == kinds.count("user_stop") == 1
+    times = [record["t"] for record in talk.records()[1:]]
+    assert times == sorted(times)
+    folder = talk.of(RecordingStopped)[0].folder
+    assert "You    (0.7 s)" in (folder / "transcript.txt").read_text()
+    talk.engine.start_recording()
+    talk.wait(lambda: len(talk.of(RecordingStarted)) == 2)
+    talk.say(0.25, 5)
+    talk.engine.stop_recording()
+    talk.wait(lambda: len(talk.of(RecordingStopped)) == 2)
+    _, *records = talk.records(1)
+    (start,) = [record for record in records if record["type"] == "user_start"]
+    (stop,) = [record for record in records if record["type"] == "user_stop"]
+    assert start["t"] < 0.1
+    assert stop["seconds"] < 0.8
+
+
+# Several recordings, and those that fail.
+
+
+class HeldRecorder:
+    """Begins, ends and fails when the test says so."""
+
+    def __init__(self, base, wishes, *, clock):
+        self.base, self.wishes, self.over = base, wishes, False
+        self.seconds = 1.0
+        self.joined = []
+
+    def stop(self):
+        self.seconds = None
+
+    def join(self, timeout):
+        self.joined.append(timeout)
+        return False
+
+    def end(self, error=None, short=""):
+        self.over = True
+        self.wishes.stopped(self.base, 1.0, error, short)
+
+
+INFO = SessionInfo("m", "q4", "CPU", "pocket", "mic", "ear", 1)
+
+
+@pytest.fixture
+def held(monkeypatch, tmp_path):
+    """A tape, and the recorders that it makes."""
+    made = []
+
+    def make(*args, **options):
+        made.append(HeldRecorder(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(tape_module, "Recorder", make)
+    tape = Tape(Settings(recording=RecordingOptions(record_folder=tmp_path)))
+    tape.ready(tape_module.Talk(INFO, lambda: 7, dict))
+    return tape, made
+
+
+def test_the_end_of_an_older_recording_says_nothing_of_the_newer(held):
+    tape, made = held
+    for _ in range(2):
+        tape.start()
+        tape.stop()
+    older, newer = made
+    newer.end(MoshiTuiError("Full", "disk full."), "disk full")
+    assert tape.error == "disk full"
+    older.end()
+    assert tape.error == "disk full"
+    tape.start()
+    assert tape.error == ""
+    older.end(MoshiTuiError("Gone", "gone."), "folder gone")
+    assert tape.error == ""
+    assert tape.seconds == 1.0
+
+
+def test_the_talk_waits_for_every_recording_that_is_being_completed(held):
+    tape, made = held
+    for _ in range(3):
+        tape.start()
+        tape.stop()
+    made[0].end()
+    tape.start()
+    tape.close()
+    assert [len(recorder.joined) for recorder in made] == [0, 1, 1, 1]
+    assert all(0 <= timeout <= 0.4 for recorder in made[1:] for timeout in recorder.joined)
+
+
+def test_the_header_says_what_is_in_use(held, tmp_path):
+    sampling = SamplingOptions(text_top_k=3, conditions={"a": "b"})
+    audio = AudioOptions(volume_db=-6.0)
+    tape = Tape(Settings(sampling=sampling, audio=audio))
+    header = tape._header(tape_module.Talk(INFO, lambda: 7, dict), 5)
+    assert (header["seed"], header["volume_db"]) == (7, -6.0)
+    used = {"text_temperature": 0.7, "text_top_k": 3, "audio_temperature": 0.8, "audio_top_k": 250}
+    header = tape._header(tape_module.Talk(INFO, lambda: 7, dict, used, lambda: 3.0), 5)
+    assert header["sampling"] == {**used, "conditions": {"a": "b"}}
+    assert header["volume_db"] == 3.0
+
+
+def test_a_talk_in_a_folder_that_was_deleted_is_not_recorded_and_goes_on(monkeypatch, tmp_path):
+    (tmp_path / "x").mkdir()
+    monkeypatch.chdir(tmp_path / "x")
+    (tmp_path / "x").rmdir()
+    talk = Talk(monkeypatch, None).start()
+    talk.engine.start_recording()
+    talk.wait(lambda: talk.of(RecordingStopped))
+    assert talk.of(RecordingStopped)[0].error.message == "The current folder has been deleted."
+    talk.wait(lambda: talk.engine.stats.recording_error == "folder gone")
+    assert talk.engine.stats.recording_s is None
+    talk.say(0.3)
+    talk.wait(lambda: talk.sink.played)
+    assert talk.engine.stop(5.0)
+
+
+def test_the_folder_stays_where_it_was_when_the_talk_began(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    talk = Talk(monkeypatch, Path("talks")).start()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    talk.engine.start_recording()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    assert talk.engine.stop(5.0)
+    assert talk.of(RecordingStarted)[0].folder.parent == tmp_path / "talks"
 
 
 def test_the_home_folder_may_be_written_as_a_tilde(monkeypatch, tmp_path):

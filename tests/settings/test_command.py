@@ -46,6 +46,28 @@ def test_config_names_another_file_before_and_after_the_command(tmp_path, capsys
         assert capsys.readouterr().out.startswith(f"{os.getcwd()}/x")
 
 
+def test_a_home_is_found_whatever_the_shell_does(capsys, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert cli.main(["--config=~/c.toml", "config", "path"]) == 0
+    assert capsys.readouterr().out == "/home/someone/c.toml\n"
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--config=~nobody-of-this-name/c.toml", "config", "path"])
+    assert end.value.code == 2
+    assert "home folder" in capsys.readouterr().err
+
+
+def test_a_home_of_nobody_locks_nobody_out(monkeypatch, capsys):
+    monkeypatch.setenv(paths.CONFIG_VARIABLE, "~nobody-of-this-name/x")
+    assert cli.main(["config", "path"]) == 1
+    assert "MOSHI_TUI_CONFIG='~nobody-of-this-name/x'" in capsys.readouterr().err
+    assert cli.main(["--config", "/c.toml", "config", "path"]) == 0
+    assert capsys.readouterr().out == "/c.toml\n"
+    monkeypatch.setenv(paths.CONFIG_VARIABLE, "~nobody-of-this-name/x")
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--help"])
+    assert end.value.code == 0
+
+
 def test_the_usual_file_is_in_the_config_folder(capsys):
     assert cli.main(["config", "path"]) == 0
     assert capsys.readouterr().out.endswith("/moshi-tui/config.toml\n")

@@ -47,6 +47,11 @@ from moshi_tui.settings import file
         ("[screen]\ntheme = 'pink'\n", "expected dark, light or contrast"),
         ("x = " + "[" * 5000, "nested too deep"),
         (b"[screen]\n# \xff\n", "byte 12 is no UTF-8"),
+        ("[sampling]\nseed = " + "9" * 5000, "a number has too many digits"),
+        ("[sampling]\nseed = 0x" + "f" * 5000, "found a number of too many digits"),
+        ("[sampling]\nseed = [0x" + "f" * 5000 + "]", "found a number of too many digits"),
+        ("[audio]\nvolume_db = " + "9" * 400, "expected a number from -40 to 12"),
+        ("[audio]\ninput_device = 0x" + "f" * 5000, "found a number of too many digits"),
     ],
 )
 def test_a_mistake_is_said_with_its_place(text, said, tmp_path):

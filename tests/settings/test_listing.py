@@ -1,3 +1,4 @@
+import inspect
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moshi_tui.config import OPTIONS, SECTIONS, build
+from moshi_tui.model import Generator
 from moshi_tui.settings import file
 from moshi_tui.settings.layers import Given, merge
 from moshi_tui.settings.listing import show, template
@@ -65,10 +67,14 @@ def test_everything_is_shown_with_its_origin():
     assert "volume_db = -3.0  # MOSHI_TUI_VOLUME" in lines
     assert 'theme = "light"  # config.toml' in lines
     assert "ascii = false  # default" in lines
-    assert "#hf_repo =  # not set" in lines
+    assert "#model_dir =  # not set" in lines
+    assert "#text_temperature =  # default: the checkpoint's own, else 0.7" in lines
+    assert "#record_folder =  # default: the current folder" in lines
+    assert "#output_file =  # not set; not for the file" in lines
+    assert "#demo = false  # default; not for the file" in lines
     assert f'#input_file = "{Path("a").absolute()}"  # --in; not for the file' in lines
     for option in OPTIONS:
-        assert f"# {option.about.help}" in lines
+        assert f"# {option.about.in_words or option.about.help}" in lines
         assert any(line.lstrip("#").startswith(f"{option.name} =") for line in lines)
 
 
@@ -79,6 +85,18 @@ def test_a_new_file_says_nothing_until_a_mark_is_taken_away():
     layer = file.check(parsed(text.replace("\n#", "\n").replace("\n ", "\n# ")), PATH)
     assert set(layer) == {option.key for option in IN_FILE}
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_a_new_file_speaks_of_a_file_and_not_of_flags():
+    for word in ("DIR", "may be repeated", "remembered", "the same for sound"):
+        assert word not in template()
+
+
+def test_the_defaults_that_are_shown_are_those_of_the_model():
+    shown = {option.name: option.about.otherwise.rpartition(" ")[2] for option in OPTIONS}
+    for name, parameter in inspect.signature(Generator).parameters.items():
+        if name in ("text_temperature", "text_top_k", "audio_temperature", "audio_top_k"):
+            assert shown[name] == str(parameter.default)
 
 
 @pytest.mark.parametrize("option", IN_FILE, ids=lambda option: option.key)

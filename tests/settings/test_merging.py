@@ -5,7 +5,7 @@ import pytest
 from moshi_tui import paths
 from moshi_tui.arguments import flags, parse
 from moshi_tui.config import OPTIONS, SECTIONS, Settings, build
-from moshi_tui.errors import MoshiTuiError
+from moshi_tui.errors import MoshiTuiError, UsageError
 from moshi_tui.settings import environment
 from moshi_tui.settings.layers import DISPLACES
 from moshi_tui.settings.load import load
@@ -190,6 +190,41 @@ def test_any_choice_of_a_checkpoint_ends_a_weaker_demo(monkeypatch):
     assert chosen().checkpoint.quant == 4
 
 
+@pytest.mark.parametrize(
+    ("weaker", "flag", "left"),
+    [
+        ('hf_repo = "kyutai/moshika-mlx-q8"', "4", {"voice": "moshika", "quant": 4}),
+        ('hf_repo = "kyutai/moshika-mlx-q8"\nrevision = "v1"', "bf16", {"voice": "moshika"}),
+        ('hf_repo = "kyutai/moshika-mlx-q8"', "8", {"hf_repo": "kyutai/moshika-mlx-q8"}),
+        ('hf_repo = "kyutai/moshika-mlx-bf16"', "8", {"hf_repo": "kyutai/moshika-mlx-bf16"}),
+        ('hf_repo = "someone/model-q8"', "4", {"hf_repo": "someone/model-q8"}),
+        ('moshi_weight = "/m/model.q8.safetensors"\nlm_config = "/c"', "4", {}),
+        ('moshi_weight = "/m/my.safetensors"', "4", {"moshi_weight": Path("/m/my.safetensors")}),
+        ('model_dir = "/m/moshiko-mlx-q8"', "4", {}),
+    ],
+)
+def test_bits_displace_a_weaker_model_that_has_others(weaker, flag, left, write, monkeypatch):
+    write(f"[checkpoint]\n{weaker}\n")
+    expected = {"quant": None if flag == "bf16" else int(flag), **left}
+    wanted = build({f"checkpoint.{key}": value for key, value in expected.items()})
+    assert chosen("--quant", flag) == wanted
+    monkeypatch.setenv("MOSHI_TUI_QUANT", flag)
+    assert chosen() == wanted
+
+
+def test_a_contradiction_names_where_each_side_comes_from(write, monkeypatch):
+    write('[checkpoint]\nhf_repo = "kyutai/moshika-mlx-q8"\nvoice = "moshika"\n')
+    with pytest.raises(UsageError, match=r"voice \(config.toml\) .* hf_repo \(config.toml\)"):
+        chosen()
+    write("")
+    monkeypatch.setenv("MOSHI_TUI_QUANT", "4")
+    monkeypatch.setenv("MOSHI_TUI_HF_REPO", "kyutai/moshika-mlx-q8")
+    with pytest.raises(UsageError, match=r"MOSHI_TUI_QUANT asks for 4 .* MOSHI_TUI_HF_REPO names"):
+        chosen()
+    with pytest.raises(UsageError, match=r"--model-dir and --hf-repo both"):
+        chosen("--model-dir", "/m", "--hf-repo", "a/b")
+
+
 def test_a_file_for_ears_and_a_device_displace_each_other(write, monkeypatch):
     write('[audio]\ninput_device = "USB"\noutput_device = 3\n')
     assert chosen().audio.output_device == "3"
@@ -244,6 +279,19 @@ def test_record_with_and_without_a_folder(write):
     assert not chosen("--no-record").recording.record
 
 
+def test_record_may_say_where_to_as_its_flag_does(write, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    folder = write('[recording]\nrecord = "./talks"\n').parent
+    recording = chosen().recording
+    assert (recording.record, recording.record_folder) == (True, folder / "talks")
+    monkeypatch.setenv("MOSHI_TUI_RECORD", "~/x")
+    recording = chosen().recording
+    assert (recording.record, recording.record_folder) == (True, Path("/home/someone/x"))
+    monkeypatch.setenv("MOSHI_TUI_RECORD", "ture")
+    with pytest.raises(MoshiTuiError, match=r"expected true, false or a folder like \./talks"):
+        chosen()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
@@ -291,6 +339,12 @@ def test_a_variable_that_nobody_knows_is_told_with_the_nearest():
         "no setting MOSHI_TUI_QUNAT (did you mean MOSHI_TUI_QUANT?)",
         "no setting MOSHI_TUI_ZZ",
     ]
+
+
+def test_a_settings_file_in_the_home_of_nobody(monkeypatch):
+    monkeypatch.setenv(paths.CONFIG_VARIABLE, "~nobody-of-this-name/x")
+    with pytest.raises(MoshiTuiError, match="MOSHI_TUI_CONFIG='~nobody-of-this-name/x'"):
+        chosen()
 
 
 def test_a_named_file_must_be_there_and_the_usual_one_need_not(tmp_path, monkeypatch):

@@ -11,6 +11,9 @@ from textual.pilot import Pilot
 from moshi_tui.audio.devices import Device
 from moshi_tui.audio.levels import Level
 from moshi_tui.errors import MoshiTuiError
+from moshi_tui.session.ends import NO_MICROPHONE, NO_SPEAKER
+from moshi_tui.session.events import Side
+from moshi_tui.ui.screens import devices as devices_module
 from moshi_tui.ui.screens.devices import DevicesScreen, share
 from moshi_tui.ui.widgets.device_list import DeviceList, LevelLine, entries_of
 from tests.fakes import MICROPHONES, SPEAKERS, FakeDesk, FakeEngine, FakeProbe
@@ -141,9 +144,61 @@ async def test_a_still_level_draws_nothing(engine: FakeEngine) -> None:
 
 
 async def test_digital_silence_is_said(engine: FakeEngine) -> None:
-    engine.update(user=Level())
+    engine.update(user=Level(), silent_s=1.5)
     async with shown(engine, FakeDesk()) as it:
         await it.says("none: digital silence")
+        engine.update(user=Level(-50.0, -40.0), silent_s=0.0)
+        await it.says("-50 dBFS")
+
+
+async def test_digital_silence_of_a_microphone_that_is_tried_is_said(engine: FakeEngine) -> None:
+    desk = FakeDesk()
+    async with shown(engine, desk) as it:
+        await it.pilot.press("down")
+        await it.says("-30 dBFS peak -20")
+        desk.probes[0].level = Level()
+        await it.says("<-60 dBFS")
+        assert "digital silence" not in it.text
+        await it.says("none: digital silence")
+
+
+async def test_pauses_of_a_recorded_voice_are_no_alarm(engine: FakeEngine) -> None:
+    engine.update(microphone=NO_MICROPHONE, user=Level(-20.0, -11.0))
+    async with shown(engine, FakeDesk()) as it:
+        await it.says("-20 dBFS")
+        engine.update(user=Level())  # and silent_s stays 0: it counts for devices only
+        await it.says("<-60 dBFS peak -11")
+        await it.pilot.pause(1.2)
+        assert "digital silence" not in it.text
+        assert "none" not in it.line("Level")
+
+
+async def test_where_there_are_no_devices_every_sentence_reads_well(engine: FakeEngine) -> None:
+    engine.update(microphone=NO_MICROPHONE, speaker=NO_SPEAKER)
+    desk = FakeDesk()
+    desk.found = []
+    async with shown(engine, desk) as it:
+        for name in (NO_MICROPHONE, NO_SPEAKER):
+            assert it.line(name).rstrip("│ ").endswith("in use")
+            assert "not in the list" not in it.line(name)
+        await it.pilot.press("enter")
+        await it.says("There is no microphone yet: plug one in, then press l.")
+        await it.pilot.press("tab", "enter")
+        await it.says("There is no speaker yet: plug one in, then press l.")
+        await it.pilot.press("t")
+        await it.says("There is no speaker to test.")
+        assert engine.calls == []
+        assert desk.calls == [("devices",)]
+
+
+async def test_one_in_use_that_is_not_listed_is_in_use(engine: FakeEngine) -> None:
+    engine.update(speaker="hw:0,0")  # ALSA does not list what is taken
+    async with shown(engine, FakeDesk()) as it:
+        assert "not in the list" in it.line("hw:0,0")
+        await it.pilot.press("tab", "home", "enter")
+        await it.says("hw:0,0 is in use already.")
+        await it.pilot.press("t")
+        await it.says("hw:0,0 is not in the list of devices")
 
 
 async def test_a_microphone_that_does_not_open(engine: FakeEngine) -> None:
@@ -221,6 +276,46 @@ async def test_a_speaker_is_switched(engine: FakeEngine) -> None:
         assert engine.calls == [("use_device", "output", "Scarlett 2i2 USB")]
         engine.update(speaker="Scarlett 2i2 USB")
         await it.says("Now in use: Scarlett 2i2 USB.")
+
+
+async def test_a_speaker_is_switched_after_the_probe_let_go(engine: FakeEngine) -> None:
+    desk = FakeDesk()
+    closed: list[bool] = []
+    use = engine.use_device
+
+    def use_device(side: Side, device: Device) -> None:
+        closed.extend(probe.closed for probe in desk.probes)
+        use(side, device)
+
+    engine.use_device = use_device  # type: ignore[method-assign]
+    async with shown(engine, desk) as it:
+        await it.pilot.press("down")
+        await it.says("-30 dBFS")
+        await it.pilot.press("tab", "up", "enter")
+        await until(it.pilot, lambda: len(engine.calls) > 0)
+        assert closed == [True]
+        await it.pilot.pause(0.4)
+        assert len(desk.probes) == 1  # PortAudio may be looking for it
+        engine.update(speaker="Scarlett 2i2 USB")
+        await it.says("Now in use: Scarlett 2i2 USB.")
+        await until(it.pilot, lambda: len(desk.probes) == 2)
+
+
+async def test_while_a_switch_is_overdue_another_may_be_chosen(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices_module, "SWITCH_SECONDS", 0.2)
+    desk = FakeDesk()
+    desk.found.append(MANY[0])
+    async with shown(engine, desk) as it:
+        await it.pilot.press("down", "enter")
+        await it.says("Scarlett 2i2 USB has not answered yet.")
+        await it.pilot.pause(0.4)
+        assert desk.probes == []
+        await it.pilot.press("down", "enter")
+        await until(it.pilot, lambda: len(engine.calls) == 2)
+        engine.update(microphone=MANY[0].name)
+        await it.says("Now in use: HDA Intel")
 
 
 async def test_a_tone_is_played_on_the_highlighted_speaker(engine: FakeEngine) -> None:
