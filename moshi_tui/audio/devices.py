@@ -246,10 +246,14 @@ def pick(kind: Kind, wanted: str | None) -> Device:
 def _pick(kind: Kind, wanted: str | None) -> Device:
     able = [device for device in list_devices() if device.channels(kind)]
     if not able:
+        asked, advice = "", "Plug one in, or use a file: --{0} FILE. The demo needs no sound card."
+        if wanted is not None:
+            asked = f" {wanted!r} was asked for."
+            advice = "Leave out --{0}-device, or use a file: --{0} FILE."
         raise MoshiTuiError(
             f"No {_WORD[kind]}",
-            f"The system offers no sound {kind} device.",
-            f"Plug one in, or use a file: --{kind} FILE. moshi-tui --demo needs no sound card.",
+            f"The system offers no sound {kind} device.{asked}",
+            advice.format(kind),
         )
     if wanted is None:
         return next((device for device in able if device.is_default(kind)), able[0])

@@ -40,6 +40,17 @@ POLLS_A_NUMBER = 5
 LOUDEST_DB, SOFTEST_DB = 12.0, -40.0
 
 
+class Bottom(Kept, Vertical):
+    """What is wrong, and the keys."""
+
+    DEFAULT_CSS = """
+    Bottom {
+        dock: bottom;
+        height: auto;
+    }
+    """
+
+
 class TalkScreen(Kept, Screen[None]):
     """Shows the engine's stats and the conversation; its keys act on the engine.
 
@@ -108,7 +119,7 @@ class TalkScreen(Kept, Screen[None]):
         yield self._timing
         yield self._line
         yield self._error
-        with Vertical(id="bottom"):
+        with Bottom():
             yield self._health
             yield self._keys
 
