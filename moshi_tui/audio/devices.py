@@ -246,7 +246,7 @@ def pick(kind: Kind, wanted: str | None) -> Device:
 def _pick(kind: Kind, wanted: str | None) -> Device:
     able = [device for device in list_devices() if device.channels(kind)]
     if not able:
-        asked, advice = "", "Plug one in, or use a file: --{0} FILE. The demo needs no sound card."
+        asked, advice = "", "Plug one in, or use a file: --{0} FILE. moshi-tui --demo needs none."
         if wanted is not None:
             asked = f" {wanted!r} was asked for."
             advice = "Leave out --{0}-device, or use a file: --{0} FILE."

@@ -196,7 +196,7 @@ def test_too_slow(snap_compare: Compare) -> None:
 
 def test_device_gone(snap_compare: Compare) -> None:
     async def step(engine: FakeEngine, app: MoshiApp, pilot: Pilot[None]) -> None:
-        why = "Built-in Microphone stopped by itself; was it unplugged?"
+        why = "It stopped by itself; was it unplugged?"
         engine.stats = replace(
             NUMBERS,
             microphone_lost=why,

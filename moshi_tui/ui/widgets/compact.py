@@ -42,7 +42,7 @@ class CompactLine(Panel):
         self._moshi.take(stats.moshi)
         if not self.display:
             return
-        width = self.content_size.width
+        width = self.room.width
         numbers = _numbers(stats)
         meter = min(_METER, max(_SHORTEST_METER, (width - cells(numbers[0]) - 5) // 2))
         meter = min(meter, max(0, (width - 2) // 2))

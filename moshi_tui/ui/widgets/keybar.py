@@ -57,7 +57,7 @@ class KeyBar(Panel):
         failed = self._failed()
         keys = [key for key in KEYS if key.footer and (key.on_failure or not failed)]
         texts = [(key, labels.get(key.action, key.label)) for key in keys]
-        width = self.content_size.width
+        width = self.room.width
         if _cells(texts) > width:
             texts = [
                 (key, key.short if key.short and label == key.label else label)

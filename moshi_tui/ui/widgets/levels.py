@@ -150,7 +150,7 @@ class LevelsPanel(Panel):
         self._draw()
 
     def _draw(self) -> None:
-        width, height = self.content_size
+        width, height = self.room
         you, moshi = self._words
         if height == 1 and width >= _SIDE_BY_SIDE:
             left = (width - 3) // 2

@@ -12,7 +12,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -51,6 +51,14 @@ class Panel(Kept, Widget):
         self._rows: tuple[Row, ...] = ()
         self._strips: dict[tuple[Row, int], Strip] = {}
         self._looks: dict[str, Style] = {}
+        self._measured: tuple[Size, Size] | None = None
+
+    @property
+    def room(self) -> Size:
+        """`content_size`, which takes Textual a while to find out, remembered."""
+        if self._measured is None or self._measured[0] != self.outer_size:
+            self._measured = (self.outer_size, self.content_size)
+        return self._measured[1]
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -69,12 +77,12 @@ class Panel(Kept, Widget):
             return
         height = max(len(old), len(rows))
         changed = [y for y in range(height) if y >= len(old) or y >= len(rows) or old[y] != rows[y]]
-        width = self.content_size.width
+        width = self.room.width
         self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def render_line(self, y: int) -> Strip:
         """A row of the content."""
-        width = self.content_size.width
+        width = self.room.width
         row = self._rows[y] if y < len(self._rows) else ()
         strip = self._strips.get((row, width))
         if strip is None:
@@ -90,6 +98,7 @@ class Panel(Kept, Widget):
         super().notify_style_update()
         self._strips.clear()
         self._looks.clear()
+        self._measured = None
 
     def _look(self, look: str) -> Style:
         if look not in self._looks:

@@ -68,16 +68,16 @@ class TimingPanel(Panel):
         if spot is None or spot.y >= len(self.rows):
             return None
         line = "".join(text for text, _ in self.rows[spot.y])
-        columns = max(1, (self.content_size.width + _GAP) // (COLUMN + _GAP))
-        begin = spot.x // ((self.content_size.width + _GAP) // columns)
-        cell = line[begin * ((self.content_size.width + _GAP) // columns) :]
+        columns = max(1, (self.room.width + _GAP) // (COLUMN + _GAP))
+        begin = spot.x // ((self.room.width + _GAP) // columns)
+        cell = line[begin * ((self.room.width + _GAP) // columns) :]
         label = next((label for label in _LABELS if cell.startswith(label)), "60 s")
         return MEANINGS[label] if cell.strip() else None
 
     def _draw(self) -> None:
         if self._stats is None:
             return
-        width, height = self.content_size
+        width, height = self.room
         columns = max(1, (width + _GAP) // (COLUMN + _GAP))
         column = (width - _GAP * (columns - 1)) // columns
         groups = self._groups(self._stats, column)

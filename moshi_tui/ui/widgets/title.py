@@ -42,7 +42,7 @@ class TitleBar(Panel):
         right: Row = ((clock(elapsed), "strong"),)
         if recording is not None:
             right = ((f"{self._dot} REC {clock(recording, short=True)}  ", "poor"), *right)
-        width = self.content_size.width
+        width = self.room.width
         room = max(0, width - len(PROGRAM) - cells(right) - 4)
         info = self._info
         if cell_len(info) > room:
