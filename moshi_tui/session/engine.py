@@ -175,7 +175,8 @@ class Engine:
         """Take another microphone or speaker. Returns at once; answered by `DeviceChanged`, or by
         a `Notice` if it can't be had: then the old one stays."""
         if self._keeper is None:
-            self._shared.emit(Notice("Not now", "the sound is not open yet.", "Try again later."))
+            not_yet = Notice("Not now", "The sound is not open yet.", "Try again later.", side)
+            self._shared.emit(not_yet)
         else:
             self._keeper.use(side, device)
 

@@ -219,6 +219,8 @@ class Notice:
     title: str
     message: str
     hint: str = ""
+    side: Side | None = None
+    """A device of this side was asked for and could not be had."""
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ class Keeper:
         except MoshiTuiError as error:
             log.warning("%s: %s", error.title, error.message)
             if not self._stop.is_set():
-                self._emit(Notice(error.title, error.message, error.hint))
+                self._emit(Notice(error.title, error.message, error.hint, side))
 
     def _end(self, side: Side) -> SwitchableSource | SwitchableSink:
         return self.source if side == "input" else self.sink

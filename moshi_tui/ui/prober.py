@@ -47,7 +47,7 @@ class Prober:
         self._debounce = debounce
         self._wake = threading.Condition()
         self._wanted: Device | None = None
-        self._errands: deque[Callable[[], None]] = deque()
+        self._errands: deque[tuple[Callable[[], None], bool]] = deque()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="level-probe", daemon=True)
 
@@ -63,16 +63,18 @@ class Prober:
             self._wake.notify()
         return news
 
-    def let_go_and(self, errand: Callable[[], None]) -> None:
-        """Close what is open, then call `errand` on the thread; then go on with what is wanted."""
+    def let_go_and(self, errand: Callable[[], None], *, promised: bool = False) -> None:
+        """Close what is open, then call `errand` on the thread; then go on with what is wanted. A
+        `promised` one is done even if `close` comes first."""
         with self._wake:
-            self._errands.append(errand)
+            self._errands.append((errand, promised))
             self._wake.notify()
 
     def close(self) -> None:
         """Let go of everything as soon as possible, and end."""
         with self._wake:
-            self._closed = True
+            self._closed, self._wanted = True, None
+            self._errands = deque(each for each in self._errands if each[1])
             self._wake.notify()
 
     def _run(self) -> None:
@@ -81,10 +83,10 @@ class Prober:
                 current = None if self.heard is None else self.heard.device
                 with self._wake:
                     self._wake.wait_for(partial(self._news, current))
-                    if self._closed:
+                    if self._closed and not self._errands:
                         return
                     wanted = self._wanted
-                    errand = self._errands.popleft() if self._errands else None
+                    errand = self._errands.popleft()[0] if self._errands else None
                 self._let_go()
                 if errand is not None:
                     errand()

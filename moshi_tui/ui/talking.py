@@ -87,6 +87,8 @@ class Talking:
                 self._tell(event.frame, "The input is over: Moshi hears silence")
             case DeviceChanged():
                 self._tell(event.frame, f"{_DEVICE[event.side]}: {event.name}")
+                if self._devices is not None and self._devices.is_current:
+                    self._devices.changed(event.side)
             case DeviceLost():
                 self._tell(event.frame, f"{_DEVICE[event.side]} lost: {event.name}. {event.why}")
             case RecordingStarted():
@@ -95,12 +97,12 @@ class Talking:
                 self._recorded(event)
 
     def notice(self, notice: Notice) -> None:
-        """Something to know, as a line of the conversation; where a question about devices is
-        open, there as well."""
+        """Something to know, as a line of the conversation; what is about a device that was chosen
+        a moment ago, where that was done as well."""
         text = f"{notice.title}: {sentences(notice.message, notice.hint)}"
         self._tell(self._now(), text)
-        if self._devices is not None and self._devices.is_current:
-            self._devices.notice(text)
+        if notice.side is not None and self._devices is not None and self._devices.is_current:
+            self._devices.refused(text)
 
     async def asked(self, what: str) -> None:
         """A key wants something that is not on the talk's screen; not before what is there now has

@@ -158,7 +158,7 @@ def test_the_one_that_is_in_use_is_not_opened_twice(kept):
 def test_one_that_is_not_there_leaves_the_old_one_in_peace(kept):
     kept.keeper.use("output", USB)
     kept.wait(lambda: kept.events)
-    assert kept.events == [Notice("No such device", "USB Audio.", "Plug it in.")]
+    assert kept.events == [Notice("No such device", "USB Audio.", "Plug it in.", "output")]
     assert kept.keeper.sink.name == "Old"
     assert not kept.sink.closed
     assert not kept.source.closed

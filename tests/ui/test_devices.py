@@ -263,7 +263,7 @@ async def test_a_refusal_is_said_and_the_level_comes_back(engine: FakeEngine) ->
     async with shown(engine, desk) as it:
         await it.pilot.press("down", "enter")
         await until(it.pilot, lambda: len(engine.calls) > 0)
-        it.screen.notice("Scarlett can't be opened:\x1b[2J it is [b]busy.")
+        it.screen.refused("Scarlett can't be opened:\x1b[2J it is [b]busy.")
         await it.says("Scarlett can't be opened: it is [b]busy.")
         await it.says("-30 dBFS")
         assert "in use" in it.line("Built-in")
@@ -454,3 +454,54 @@ async def test_the_highlight_stays_on_its_device(engine: FakeEngine) -> None:
         highlighted = it.screen.query(DeviceList).first().highlighted
         assert highlighted is not None
         assert highlighted.device == MICROPHONES[1]
+
+
+async def test_what_was_chosen_is_taken_also_if_the_screen_is_closed_at_once(
+    engine: FakeEngine,
+) -> None:
+    opened, go_on = threading.Event(), threading.Event()
+
+    class SlowDesk(FakeDesk):
+        def probe(self, device: Device) -> FakeProbe:
+            opened.set()
+            assert go_on.wait(10)
+            return super().probe(device)
+
+    desk = SlowDesk()
+    async with shown(engine, desk) as it:
+        await it.pilot.press("down")
+        await until(it.pilot, opened.is_set)
+        await it.pilot.press("enter")
+        await it.says("Switching to Scarlett 2i2 USB…")
+        await it.pilot.press("escape")
+        go_on.set()
+        await until(it.pilot, lambda: len(engine.calls) > 0)
+        assert engine.calls == [("use_device", "input", "Scarlett 2i2 USB")]
+        assert all(probe.closed for probe in desk.probes)
+        assert len(desk.calls) == 2  # no looking for devices, no other probe after the end
+
+
+async def test_one_switch_after_the_other(engine: FakeEngine) -> None:
+    async with shown(engine, FakeDesk()) as it:
+        await it.pilot.press("down", "enter")
+        await until(it.pilot, lambda: len(engine.calls) > 0)
+        await it.pilot.press("tab", "up", "enter")
+        await it.says("Still switching to Scarlett 2i2 USB…")
+        assert len(engine.calls) == 1
+
+
+async def test_of_two_with_one_name_the_engine_says_which_it_has(engine: FakeEngine) -> None:
+    desk = FakeDesk()
+    twin = Device(7, "Built-in Microphone", "Core Audio", 16_000, 1, 0, False, False)
+    desk.found.append(twin)
+    async with shown(engine, desk) as it:
+        await it.pilot.press("end", "enter")
+        await until(it.pilot, lambda: len(engine.calls) > 0)
+        await it.pilot.pause(0.3)
+        assert "Now in use" not in it.words
+        it.screen.changed("output")
+        await it.pilot.pause(0.1)
+        assert "Now in use" not in it.words
+        it.screen.changed("input")
+        await it.says("Now in use: Built-in Microphone.")
+        await until(it.pilot, lambda: "in use" in it.line("16 kHz"))

@@ -213,8 +213,11 @@ async def test_devices_are_chosen_and_told() -> None:
         await until(pilot, lambda: "Scarlett 2i2 USB" in screen_text(app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: ("use_device", "input", "Scarlett 2i2 USB") in engine.calls)
-        refusal = Notice("Sound device refused", "Scarlett is busy.", "Close the other program.")
-        engine.fire(refusal)
+        words = "Sound device refused", "Scarlett is busy.", "Close the other program."
+        engine.fire(Notice("Keeping up again", "Nothing needs to be left out now."))
+        await pilot.pause(0.1)
+        assert "Switching to Scarlett" in screen_text(app)
+        engine.fire(Notice(*words, side="input"))
         await until(pilot, lambda: "Scarlett is busy." in screen_text(app))
         await pilot.press("enter")
         engine.update(microphone="Scarlett 2i2 USB")

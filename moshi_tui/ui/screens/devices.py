@@ -99,15 +99,6 @@ class DevicesScreen(ModalScreen[None]):
             self.devices = devices
             self.error = error
 
-    class _LetGo(Message):
-        """Nothing is being listened to any more: the device can be taken into use, and PortAudio
-        can look for it if it is new."""
-
-        def __init__(self, side: Side, device: Device) -> None:
-            super().__init__()
-            self.side: Side = side
-            self.device = device
-
     class _Played(Message):
         def __init__(self, name: str, error: MoshiTuiError | None) -> None:
             super().__init__()
@@ -133,6 +124,7 @@ class DevicesScreen(ModalScreen[None]):
         self._playing = False
         self._chosen: dict[Side, Device] = {}
         self._switching: tuple[Side, Device, float] | None = None
+        self._name_tells = True  # that it has been switched: the one before had another
         self._overdue = False
         self._blamed: MoshiTuiError | None = None
         self._lists: dict[Side, DeviceList] = {
@@ -184,8 +176,13 @@ class DevicesScreen(ModalScreen[None]):
         self._status.most = max(1, min(_MOST_WORDS, self.size.height - _BESIDE_WORDS))
         self._fit()
 
-    def notice(self, text: str) -> None:
-        """Something that the engine has said, such as why a device was refused."""
+    def changed(self, side: Side) -> None:
+        """The engine has taken another device."""
+        if self._switching is not None and self._switching[0] == side:
+            self._taken()
+
+    def refused(self, text: str) -> None:
+        """The engine could not have the device that was chosen."""
         self._switching = None
         self._say(text, "alert")
         self._listen()
@@ -220,6 +217,7 @@ class DevicesScreen(ModalScreen[None]):
         """Take another device, after whatever listens to it has let go."""
         entry, device, side = message.entry, message.entry.device, message.side
         if self._switching is not None and not self._overdue:
+            self._say(f"Still switching to {self._switching[1].name}…")
             return
         if entry.stands_in:
             self._say(f"There is no {_WORDS[side]} yet: plug one in, then press l.", "alert")
@@ -230,12 +228,10 @@ class DevicesScreen(ModalScreen[None]):
         else:
             self._say(f"Switching to {entry.name}…")
             self._switching, self._overdue = (side, device, self._clock()), False
+            self._name_tells = self._used(side) != device.name
             self._listen()
-            self._prober.let_go_and(lambda: self._tell(self._LetGo(side, device)))
-
-    def on_devices_screen__let_go(self, message: _LetGo) -> None:
-        """Now the engine can have it."""
-        self._engine.use_device(message.side, message.device)
+            take = partial(self._engine.use_device, side, device)
+            self._prober.let_go_and(take, promised=True)  # also if the screen is closed by then
 
     def on_devices_screen__found(self, message: _Found) -> None:
         """Show what there is."""
@@ -299,13 +295,21 @@ class DevicesScreen(ModalScreen[None]):
         if self._switching is None:
             return
         side, device, since = self._switching
-        if used[side] == device.name and not lost[side]:
-            self._chosen[side] = device
-            self._switching = None
-            self._say(f"Now in use: {device.name}.")
+        if self._name_tells and used[side] == device.name and not lost[side]:
+            self._taken()
         elif self._clock() - since > SWITCH_SECONDS and not self._overdue:
             self._overdue = True
             self._say(f"{device.name} has not answered yet.", "alert")
+
+    def _taken(self) -> None:
+        assert self._switching is not None
+        side, device, _ = self._switching
+        self._chosen[side], self._switching = device, None
+        self._say(f"Now in use: {device.name}.")
+
+    def _used(self, side: Side) -> str:
+        stats = self._engine.stats
+        return stats.microphone if side == "input" else stats.speaker
 
     def _listen(self) -> None:
         """Open the highlighted microphone, unless the talk uses it or a device is on its way to be
