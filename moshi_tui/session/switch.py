@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -78,7 +79,7 @@ def no_speaker() -> FrameSink:
     return nobody
 
 
-class _Switchable(Generic[End]):
+class _Switchable(ABC, Generic[End]):
     """What both have in common.
 
     Args:
@@ -169,13 +170,13 @@ class _Switchable(Generic[End]):
         self.now = replace(coming, counted=tuple(old + new for old, new in counts))
         self._swapped(before, self.now)
 
+    @abstractmethod
     def _follow(self, old: End, new: End) -> None:
         """See to it that there is no click."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _counts(self, end: End) -> tuple[float, float, float, float]:
         """What one device has counted."""
-        raise NotImplementedError
 
     def _count(self, which: int) -> float:
         now = self.now
@@ -190,8 +191,9 @@ class _Switchable(Generic[End]):
         for end in ends:
             self._close_one(end, drain)
 
+    @abstractmethod
     def _close_one(self, end: End, drain: bool) -> None:
-        raise NotImplementedError
+        """Let go of the device."""
 
 
 class SwitchableSource(_Switchable[FrameSource]):
