@@ -218,12 +218,16 @@ def _bench(args: argparse.Namespace) -> int:
     return lag(LagOptions(**{k: given[k] for k in LagOptions.__dataclass_fields__ if k in given}))
 
 
-def _leave(status: int) -> int:
-    """The exit status; ends the process at once if the engine is still inside a long model step.
+_BUSY_THREADS = frozenset({"inference", "make-engine"})
 
-    Such a step can't be interrupted, and MLX aborts a process that exits meanwhile.
+
+def _leave(status: int) -> int:
+    """The exit status; ends the process at once if the engine is still inside a long model step,
+    or still being made.
+
+    Neither can be interrupted, and MLX aborts a process that exits meanwhile.
     """
-    if not any(thread.name == "inference" for thread in threading.enumerate()):
+    if not any(thread.name in _BUSY_THREADS for thread in threading.enumerate()):
         return status
     logging.shutdown()
     sys.stdout.flush()
