@@ -38,6 +38,7 @@ from moshi_tui.ui.screens.loading import LoadingScreen
 from moshi_tui.ui.setup import Setup
 from moshi_tui.ui.stopping import Stopper
 from moshi_tui.ui.terminal import private_terminal
+from moshi_tui.ui.text import sentences
 from moshi_tui.ui.themes import ALL, DEFAULTS
 
 if TYPE_CHECKING:  # the talk itself is imported once the first picture is painted
@@ -265,7 +266,7 @@ class MoshiApp(App[None]):
         """A line in the transcript; while there is none to be seen, a notification as well."""
         self._the_talk().notice(notice)
         if self.talk is None:
-            message = clean(f"{notice.message} {notice.hint}".strip())
+            message = clean(sentences(notice.message, notice.hint))
             self.notify(message, title=clean(notice.title), markup=False)
 
     def _fail(self, error: MoshiTuiError, stage: str = "") -> None:

@@ -31,6 +31,7 @@ from moshi_tui.ui.engine_port import DeskLike, EngineLike
 from moshi_tui.ui.saving import save
 from moshi_tui.ui.screens.talk import TalkScreen
 from moshi_tui.ui.setup import Setup
+from moshi_tui.ui.text import sentences
 
 if TYPE_CHECKING:
     from moshi_tui.ui.screens.devices import DevicesScreen
@@ -188,9 +189,3 @@ class Talking:
     def _changed(self, index: int) -> None:
         if self.screen is not None:
             self.screen.transcript.update_from(index)
-
-
-def sentences(*parts: str) -> str:
-    """One after the other, each with its full stop."""
-    whole = [part.strip() for part in parts if part.strip()]
-    return " ".join(part if part[-1] in ".!?:)" else f"{part}." for part in whole)

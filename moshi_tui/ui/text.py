@@ -91,3 +91,9 @@ def _cut(word: str, width: int) -> list[tuple[int, int, int]]:
         else:
             lines.append((start, end, cells))
     return lines
+
+
+def sentences(*parts: str) -> str:
+    """One after the other, each with its full stop."""
+    whole = [part.strip() for part in parts if part.strip()]
+    return " ".join(part if part[-1] in ".!?:)" else f"{part}." for part in whole)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +12,7 @@ from textual.pilot import Pilot
 from moshi_tui.config import ScreenOptions
 from moshi_tui.ui.app import MoshiApp
 from tests.fakes import FakeDesk, FakeEngine
+from tests.ui.small import until as until
 
 
 def screen_text(app: App[None]) -> str:
@@ -21,18 +21,6 @@ def screen_text(app: App[None]) -> str:
     width = app.size.width
     assert all(strip.cell_length == width for strip in strips), "a line has the wrong width"
     return "\n".join(strip.text for strip in strips)
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Let the app go on until something is so."""
-    async with asyncio.timeout(seconds) if hasattr(asyncio, "timeout") else _no_limit():
-        while not condition():
-            await pilot.pause(0.01)
-
-
-@asynccontextmanager
-async def _no_limit() -> AsyncIterator[None]:
-    yield
 
 
 @asynccontextmanager

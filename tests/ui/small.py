@@ -24,7 +24,7 @@ class SmallApp(App[None]):
         return dict(DEFAULTS)
 
 
-async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float = 10.0) -> None:
     """Wait for what another thread brings about."""
     deadline = time.monotonic() + seconds
     while not true():

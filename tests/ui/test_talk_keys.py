@@ -25,7 +25,7 @@ from moshi_tui.ui.push_to_talk import FIRST_REPEAT_SECONDS, RELEASE_SECONDS
 from moshi_tui.ui.screens.confirm import Confirm
 from moshi_tui.ui.screens.devices import DevicesScreen
 from moshi_tui.ui.screens.help import HelpScreen
-from moshi_tui.ui.talking import sentences
+from moshi_tui.ui.text import sentences
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.fakes import FakeDesk, FakeEngine
 from tests.ui.helpers import screen_text, talking, until

@@ -75,7 +75,8 @@ class TalkScreen(Kept, Screen[None]):
     """All numbers in one line."""
 
     class Asked(Message):
-        """A key wants something of the app: "devices", "help", "reset", "save" or "search"."""
+        """A key wants something of the app: "devices", "help", "reset", "save" or
+        "push_to_talk"."""
 
         def __init__(self, what: str) -> None:
             super().__init__()
