@@ -23,7 +23,7 @@ from typing import Any
 
 from moshi_tui.recording.lines import LinesFile
 
-SCHEMA = 1
+SCHEMA = 2
 WINDOW_SECONDS = 5.0
 """How much later than others a record may come and still be put before them."""
 

@@ -191,6 +191,15 @@ class RecordingStopped:
 
 
 @dataclass(frozen=True)
+class VolumeChanged:
+    """Moshi is played louder or softer from here on."""
+
+    frame: int
+    db: float
+    """In all, over what the model made."""
+
+
+@dataclass(frozen=True)
 class WasReset:
     """Model, codecs and queues have forgotten the talk so far."""
 
@@ -224,6 +233,16 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Sought:
+    """Only of a recording that is played: it goes on at another place, and what was told so far no
+    longer counts."""
+
+    position_s: float
+    events: tuple[Event, ...]
+    """All that has happened up to there, in order, as it would have been told."""
+
+
+@dataclass(frozen=True)
 class Failed:
     """A thread has ended with an error: the engine is stopping."""
 
@@ -242,9 +261,11 @@ Event = (
     | RecordingStarted
     | RecordingStopped
     | Muted
+    | VolumeChanged
     | WasReset
     | InputEnded
     | Finished
     | Notice
+    | Sought
     | Failed
 )

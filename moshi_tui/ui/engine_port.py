@@ -50,6 +50,50 @@ class EngineLike(Protocol):
         is none."""
 
 
+class PlayerLike(Protocol):
+    """A recording that is being played. `replay.player.Player` matches it.
+
+    Its listener gets `Ready`, then what happens in the talk as it happened (frames are counted from
+    the beginning of the recording), `Sought` after each jump, and `Failed`. Every method may be
+    called on any thread and returns at once.
+    """
+
+    @property
+    def stats(self) -> Stats:
+        """The numbers as they were at the present place: one atomic read. `elapsed_s` is the
+        position."""
+
+    @property
+    def length_s(self) -> float:
+        """Of the recording."""
+
+    @property
+    def paused(self) -> bool:
+        """It stands still; also at its end."""
+
+    @property
+    def speed(self) -> float:
+        """1: as fast as it was."""
+
+    def start(self) -> None:
+        """Begin to play."""
+
+    def stop(self, timeout: float) -> bool:
+        """End all threads; True if they ended within `timeout` seconds. May be called again."""
+
+    def pause(self, paused: bool) -> None:
+        """Stand still, or go on; at the end: go on from the beginning."""
+
+    def seek(self, position_s: float) -> None:
+        """Go on there (limited to the recording). Answered by `Sought`."""
+
+    def set_speed(self, speed: float) -> None:
+        """Play faster or slower, at the same pitch: 0.5 to 4 (limited to that)."""
+
+    def set_volume(self, db: float) -> None:
+        """Play it so much louder or softer, -40 to +12 dB (limited to that). In `Stats`."""
+
+
 class Probe(Protocol):
     """An input that is listened to for its level only."""
 
