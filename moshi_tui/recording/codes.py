@@ -72,7 +72,7 @@ def read_codes(folder: Path, n_user: int) -> Codes:
     Raises OSError (FileNotFoundError if it has none), and ValueError if they can't be read.
     """
     try:
-        with np.load(folder / CODES, allow_pickle=False) as arrays:
+        with (folder / CODES).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Codes(**{name: arrays[name] for name in Codes.__dataclass_fields__})
     except FileNotFoundError:
         return Codes.from_rows(np.load(folder / GROWING_CODES, allow_pickle=False), n_user)

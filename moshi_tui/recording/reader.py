@@ -38,6 +38,7 @@ class Recording:
         self.folder = folder
         try:
             self.header, self.records = _events(folder)
+            (folder / AUDIO).stat()  # libsndfile does not say that a file is missing
             self._sound = soundfile.SoundFile(folder / AUDIO)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise _not_one(folder, error) from error
