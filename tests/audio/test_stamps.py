@@ -115,3 +115,51 @@ def test_a_clock_that_runs_a_little_fast_is_followed():
     for i in range(60_000):  # ten minutes
         stamps.note((i + 1) * BLOCK, BLOCK, 100.0 + 0.01 * i * slow, 0.02)
     assert stamps.newest[1] == pytest.approx(100.0 + 600 * slow + 0.02, abs=1e-4)
+
+
+def noisy(blocks):
+    """How much older than it is a block is told to be: as seen under PulseAudio."""
+    random = np.random.default_rng(3)
+    wander = 0.012 * (1 + np.sin(np.arange(blocks) / 300)) / 2
+    leaps = np.where(random.random(blocks) < 0.01, 0.04, 0.0)
+    return wander + random.exponential(0.002, blocks) + leaps
+
+
+def test_of_a_microphone_the_latest_moments_are_believed():
+    stamps = microphone()
+    told = 0.012 + noisy(4000)
+    off = []
+    for i in range(4000):
+        run(stamps, 1, latency=told[i], first=i)
+        off.append(error(stamps, -0.012))
+    assert max(off) < 0.001
+    assert min(off) > -0.012  # as it began
+    assert min(off[1500:]) > -0.005
+    assert stamps.latency_s == pytest.approx(0.012, abs=0.005)
+
+
+def test_a_microphone_that_has_lost_sound_is_followed():
+    stamps = microphone()
+    run(stamps, 200)
+    run(stamps, 100, first=200, late=lambda i: 0.06)  # 60 ms fewer samples than time has passed
+    assert error(stamps, -0.02) == pytest.approx(0.06, abs=0.035)
+    run(stamps, 150, first=300, late=lambda i: 0.06)
+    assert error(stamps, -0.02) == pytest.approx(0.06, abs=0.004)
+
+
+def test_a_microphone_that_is_earlier_for_good_is_followed_after_a_while():
+    stamps = microphone()
+    run(stamps, 200, latency=0.02)
+    run(stamps, 100, first=200, latency=0.09)
+    assert error(stamps, -0.02) == pytest.approx(0, abs=0.002)
+    run(stamps, 150, first=300, latency=0.09)
+    assert error(stamps, -0.09) == pytest.approx(0, abs=0.002)
+
+
+@pytest.mark.parametrize("drift", [-150e-6, 150e-6])
+def test_a_microphone_whose_clock_drifts_is_followed(drift):
+    stamps = microphone()
+    told = noisy(30_000)
+    for i in range(30_000):
+        stamps.note((i + 1) * BLOCK, BLOCK, 100.0 + 0.01 * i * (1 + drift), 0.012 + told[i])
+    assert stamps.newest[1] - (100.0 + 300 * (1 + drift) - 0.012) == pytest.approx(0, abs=0.008)
