@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 
 import numpy as np
 
 from moshi_tui.bench.figures import Lags
 from moshi_tui.bench.runs import Results, Run
+from moshi_tui.svg import opening, text
 
 STYLES = {
     "ours": ("#0072b2", "", 2.2),
@@ -25,7 +25,6 @@ _PANEL_W, _PANEL_H = 400, 150
 _LEFT, _TOP = 56, 76
 _GAP_X, _GAP_Y = 64, 74
 _POINTS = 400
-_FONT = "font-family='Helvetica, Arial, sans-serif'"
 
 
 def draw(results: Results, titles: dict[str, str], policies: dict[str, str]) -> str:
@@ -34,11 +33,8 @@ def draw(results: Results, titles: dict[str, str], policies: dict[str, str]) -> 
     width = _LEFT + _COLUMNS * _PANEL_W + (_COLUMNS - 1) * _GAP_X + 20
     height = _TOP + rows * (_PANEL_H + _GAP_Y) - 18
     parts = [
-        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' "
-        f"viewBox='0 0 {width} {height}' {_FONT} font-size='11' fill='#222'>",
-        "<title>Lag over time</title>",
-        f"<rect width='{width}' height='{height}' fill='#ffffff'/>",
-        _text(_LEFT, 24, "Lag: from the end of a frame at the microphone to its answer", size=14),
+        opening(width, height, "Lag over time"),
+        text(_LEFT, 24, "Lag: from the end of a frame at the microphone to its answer", size=14),
         *_legend(policies),
     ]
     for index, (name, runs) in enumerate(results.runs.items()):
@@ -54,24 +50,24 @@ def _legend(policies: dict[str, str]) -> Iterator[str]:
     x = _LEFT
     for name, title in policies.items():
         yield _line(f"M{x} 42h30", name)
-        yield _text(x + 36, 46, title)
+        yield text(x + 36, 46, title)
         x += 50 + round(6.1 * len(title)) + 12
 
 
 def _panel(title: str, runs: dict[str, Run]) -> Iterator[str]:
     seconds = max(float(run.lags.heard_s[-1]) for run in runs.values())
     unit, scale = ("min", 60.0) if seconds > 150 else ("s", 1.0)
-    yield _text(0, -8, title, size=12, weight="bold")
+    yield text(0, -8, title, size=12, weight="bold")
     for lag in np.arange(0, TOP_S + 0.1, 0.5):
         y = round(_PANEL_H * (1 - lag / TOP_S), 1)
         yield f"<path d='M0 {y}H{_PANEL_W}' stroke='#dddddd'/>"
-        yield _text(-6, y + 4, f"{lag:.1f}", anchor="end")
-    yield _text(-34, _PANEL_H / 2, "lag, s", anchor="middle", turn=-90)
+        yield text(-6, y + 4, f"{lag:.1f}", anchor="end")
+    yield text(-34, _PANEL_H / 2, "lag, s", anchor="middle", turn=-90)
     for at in np.arange(0, seconds / scale + 0.01, 10 if scale == 1 else 2):
         x = round(at * scale / seconds * _PANEL_W, 1)
         yield f"<path d='M{x} {_PANEL_H}v4' stroke='#888888'/>"
-        yield _text(x, _PANEL_H + 16, f"{at:.0f}", anchor="middle")
-    yield _text(_PANEL_W / 2, _PANEL_H + 31, f"time, {unit}", anchor="middle")
+        yield text(x, _PANEL_H + 16, f"{at:.0f}", anchor="middle")
+    yield text(_PANEL_W / 2, _PANEL_H + 31, f"time, {unit}", anchor="middle")
     yield f"<svg width='{_PANEL_W}' height='{_PANEL_H}'>"  # cuts off what is above the panel
     for name in sorted(runs, key=lambda name: name == "ours"):
         yield _line(_path(runs[name].lags, seconds), name)
@@ -81,7 +77,7 @@ def _panel(title: str, runs: dict[str, Run]) -> Iterator[str]:
     if beyond:
         most = max(runs[name].figures.most for name in beyond) / 1000
         note = f"{', '.join(beyond)}: on to {most:.0f} s"
-        yield _text(_PANEL_W - 4, 16, note, anchor="end")
+        yield text(_PANEL_W - 4, 16, note, anchor="end")
 
 
 def _path(lags: Lags, seconds: float) -> str:
@@ -103,21 +99,4 @@ def _line(path: str, name: str) -> str:
     return (
         f"<path d='{path}' fill='none' stroke='{colour}' stroke-width='{width}'"
         f" stroke-linejoin='round'{dashed}/>"
-    )
-
-
-def _text(
-    x: float,
-    y: float,
-    words: str,
-    *,
-    anchor: str = "start",
-    size: int = 11,
-    weight: str = "normal",
-    turn: int = 0,
-) -> str:
-    turned = f" transform='rotate({turn} {x} {y})'" if turn else ""
-    return (
-        f"<text x='{x}' y='{y}' text-anchor='{anchor}' font-size='{size}' "
-        f"font-weight='{weight}'{turned}>{escape(words)}</text>"
     )
