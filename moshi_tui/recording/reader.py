@@ -100,9 +100,14 @@ class Recording:
 
 def _events(folder: Path) -> tuple[Record, list[Record]]:
     records = list(read_journal(folder / EVENTS))
-    if not records or records[0].get("type") != "header":
+    for number, record in enumerate(records, 1):
+        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+            raise ValueError(f"line {number} of {EVENTS} is no record")
+    if not records or records[0]["type"] != "header":
         raise ValueError(f"{EVENTS} has no header")
     header = records[0]
+    if not isinstance(header.get("schema"), int):
+        raise ValueError(f"the header of {EVENTS} names no schema")
     if header["schema"] > SCHEMA:
         raise MoshiTuiError(
             "Recorded by a newer moshi-tui",

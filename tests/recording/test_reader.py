@@ -8,6 +8,10 @@ from moshi_tui.recording.reader import Recording
 from tests.recording.made import RATE, codes_of, sound_of, write_recording
 
 
+def append(path, line):
+    path.write_text(path.read_text() + line)
+
+
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_recording_opens_whether_it_was_completed_or_broken_off(tmp_path, complete):
     recording = Recording(write_recording(tmp_path / "talk", seconds=3.0, complete=complete))
@@ -52,6 +56,11 @@ def test_files_that_are_damaged_are_told(tmp_path):
         (
             lambda folder: (folder / "events.jsonl").write_text("what?\n"),
             lambda folder: (folder / "events.jsonl").write_text(""),
+            lambda folder: (folder / "events.jsonl").write_text("[1]\n"),
+            lambda folder: (folder / "events.jsonl").write_text('{"type": "header"}\n'),
+            lambda folder: append(folder / "events.jsonl", "3\n"),
+            lambda folder: append(folder / "events.jsonl", '{"t": 3}\n'),
+            lambda folder: (folder / "events.jsonl").write_bytes(b"\xff\xfe\n"),
             lambda folder: (folder / "audio.wav").write_bytes(b"no sound"),
         )
     ):
