@@ -26,6 +26,32 @@ Ints = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
+class CodedStep:
+    """One step of the model, as it happens. The fields are those of `Codes`."""
+
+    epoch: int
+    step: int
+    seed: int
+    frame: int
+    text: int
+    user: Ints
+    """[n_user]."""
+    moshi: Ints | None
+    """[n_generated]; None while the delays fill."""
+
+    def row(self, n_moshi: int) -> npt.NDArray[np.int32]:
+        """Its row of `codes.npy`, [columns]; `n_moshi`: how many codes Moshi has in a row."""
+        n_user, first = len(self.user), len(COLUMNS)
+        row = np.full(first + n_user + n_moshi, -1, np.int32)
+        seed = self.seed if self.seed < 1 << 31 else self.seed - (1 << 32)
+        row[:first] = (self.epoch, self.step, seed, self.frame, self.text)
+        row[first : first + n_user] = self.user
+        if self.moshi is not None:
+            row[first + n_user :] = self.moshi
+        return row
+
+
+@dataclass(frozen=True)
 class Codes:
     """One entry for each step of the model, oldest first: n of them."""
 

@@ -7,13 +7,16 @@ recording, and is told.
 
     audio.wav       24 kHz, 16 bit, stereo: left the user as the model heard it (silence while
                     muted; frames that the model skipped are there), right Moshi as it was played
-                    (cut, hurried, with its gaps), before the volume is applied
+                    (cut, hurried, with its gaps, as loud as it was)
+    microphone.wav  only where that is asked for: the same, mono, of the microphone as captured,
+                    muted or not
     events.jsonl    what happened (journal.py)
-    transcript.txt  the talk to read (transcript.py)
+    codes.npy       what the model heard and said, step by step (codes.py); at the end codes.npz
+    transcript.txt  the talk to read (transcript.py); at the end also transcript.vtt
 
-Both channels are on one clock: what stands side by side was at the mouth and at the ear at the same
-moment. Up to now the end of audio.wav is preliminary: sound that arrives late (the program stood
-still) is put in its place afterwards.
+All sound is on one clock: what stands side by side was at the mouth and at the ear at the same
+moment. Up to now its end is preliminary: sound that arrives late (the program stood still) is put
+in its place afterwards.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import logging
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,17 +35,20 @@ from typing import Generic, TypeVar
 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import SAMPLE_RATE
-from moshi_tui.recording.files import AUDIO, EVENTS, TRANSCRIPT, Files
+from moshi_tui.recording.code_file import pack_codes
+from moshi_tui.recording.codes import Ints
+from moshi_tui.recording.files import AUDIO, EVENTS, MICROPHONE, TRANSCRIPT, Contents, Files
 from moshi_tui.recording.folder import broken_off, folder_name, make_folder, phrase
 from moshi_tui.recording.journal import SCHEMA, Record
+from moshi_tui.recording.subtitles import SUBTITLES, write_subtitles
 from moshi_tui.recording.timeline import Pcm
 
 log = logging.getLogger(__name__)
 
 SYNC_SECONDS = 0.5
 """Between two moments at which the files are up to date."""
-QUEUE_ITEMS = 1024
-"""Half a minute of both sides."""
+QUEUE_ITEMS = 2048
+"""Half a minute of a talk: both sides, codes, and what happens."""
 NUMBERS_SECONDS = 1.0
 FARTHEST_SECONDS = 60.0
 """Nothing is placed further ahead of now: such a time stamp is wrong."""
@@ -64,6 +71,8 @@ class Wishes(Generic[E]):
     clock, in place of `t`."""
     numbers: Callable[[], Record]
     """A record to be made once a second."""
+    frame: Callable[[], int]
+    """Number of the newest frame."""
     started: Callable[[Path], None]
     """The folder is there."""
     stopped: Callable[[Path, float, MoshiTuiError | None, str], None]
@@ -80,6 +89,7 @@ class Recorder(Generic[E]):
 
     Args:
         base: the folder in which the recording's own is made, absolute.
+        contents: what there will be to record.
         clock: seconds; sound is placed by it.
         wall: the time of day, for the folder's name and the header.
     """
@@ -87,6 +97,7 @@ class Recorder(Generic[E]):
     def __init__(
         self,
         base: Path,
+        contents: Contents,
         wishes: Wishes[E],
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -97,6 +108,7 @@ class Recorder(Generic[E]):
         self.origin = clock()
         """Moment of the first sample."""
         self._base = base
+        self._contents = contents
         self._wishes = wishes
         self._clock = clock
         self._wall = wall
@@ -118,10 +130,11 @@ class Recorder(Generic[E]):
         """It is complete, or has ended by itself."""
         return self._over.is_set()
 
-    def heard(self, at: float, pcm: Pcm) -> None:
-        """The user's sound [n] float32; its first sample was at the microphone then."""
+    def heard(self, at: float, pcm: Pcm, raw: Pcm | None = None) -> None:
+        """The user's sound [n] float32; its first sample was at the microphone then. `raw`: the
+        same as captured [n], kept if the contents say so."""
         if at < self._clock() + FARTHEST_SECONDS:
-            self._put(lambda files: files.timeline.user.place(self._sample(at), pcm))
+            self._put(lambda files: files.heard(self._sample(at), pcm, raw))
 
     def played(self, at: float, pcm: Pcm) -> None:
         """Moshi's; its first sample will be heard then. To be called before that."""
@@ -131,6 +144,10 @@ class Recorder(Generic[E]):
     def silenced(self, at: float) -> None:
         """What `played` has announced for later than this will not be heard."""
         self._put(lambda files: files.timeline.moshi.cut(self._sample(at)))
+
+    def coded(self, rows: Ints) -> None:
+        """What the model has heard and said: rows [n, columns] of codes.npy."""
+        self._put(lambda files: files.coded(rows))
 
     def note(self, event: E) -> None:
         """Something has happened now."""
@@ -180,16 +197,22 @@ class Recorder(Generic[E]):
 
     def _record(self, folder: Path, wall: datetime) -> tuple[float, MoshiTuiError | None, str]:
         """Write until stopped; returns the length, and why it ended by itself."""
-        files = Files(folder)
+        files = Files(folder, self._contents)
         try:
             failure = self._write(files, wall)
             failure = self._end(files, failure)
         finally:
             with suppress(OSError):
                 files.close()
+        without_subtitles = _tried(lambda: write_subtitles(folder))
         if failure is not None:
             return files.seconds, broken_off(folder, failure), phrase(failure)
-        return files.seconds, _untold(files), ""
+        _tried(lambda: pack_codes(folder, self._contents.n_user))
+        if files.untold is not None:
+            return files.seconds, _untold(folder / TRANSCRIPT, files.untold), ""
+        if without_subtitles is not None:
+            return files.seconds, _untold(folder / SUBTITLES, without_subtitles), ""
+        return files.seconds, None, ""
 
     def _write(self, files: Files, wall: datetime) -> Exception | None:
         try:
@@ -228,12 +251,10 @@ class Recorder(Generic[E]):
 
     def _mix(self, files: Files, now: int) -> None:
         """Write the sound up to `now`, in pieces: after a standstill it is a lot."""
-        timeline, stop = files.timeline, -1
+        stop = -1
         while stop < now:
             self._drain(files)  # the talk goes on meanwhile
-            stop = timeline.stop(now)
-            files.write(timeline.settled, timeline.mix(stop))
-            timeline.settle(now, stop)
+            stop = files.mix(now)
 
     def _drain(self, files: Files) -> None:
         """Whatever has been told by now."""
@@ -253,7 +274,7 @@ class Recorder(Generic[E]):
         if 0 < arrived < end <= arrived + _TAIL:
             end = arrived
         self._mix(files, end)
-        files.wav.trim(end)
+        files.trim(end)
 
     def _end(self, files: Files, failure: Exception | None) -> Exception | None:
         """The last lines; returns what has gone wrong by now. On a full disk there may be no room
@@ -266,9 +287,11 @@ class Recorder(Generic[E]):
                 "seconds": round(files.seconds, 3),
                 "counts": dict(files.journal.counts),
                 "dropped": self.dropped,
+                "totals": files.totals.record(),
                 "error": None if failure is None else phrase(failure),
             }
-            self._add(files, {"at": self.origin + end, "type": "end", **record})
+            at, frame = self.origin + end, self._wishes.frame()
+            self._add(files, {"at": at, "frame": frame, "type": "end", **record})
             files.flush()
         except Exception as error:
             log.exception("recorder thread")
@@ -286,18 +309,34 @@ class Recorder(Generic[E]):
         files.add({"t": max(0.0, round(at - self.origin, 3)), **record})
 
     def _header(self, wall: datetime) -> Record:
-        sound = {"file": AUDIO, "rate": SAMPLE_RATE, "channels": ["user", "moshi"]}
-        started = wall.isoformat(timespec="milliseconds")
-        ours = {"type": "header", "schema": SCHEMA, "started": started, "audio": sound}
-        return {**ours, **self._wishes.header()}
+        contents = self._contents
+        return {
+            "type": "header",
+            "schema": SCHEMA,
+            "started": wall.isoformat(timespec="milliseconds"),
+            "audio": {"file": AUDIO, "rate": SAMPLE_RATE, "channels": ["user", "moshi"]},
+            **self._wishes.header(),
+            "codes": {"user": contents.n_user, "moshi": contents.n_moshi},
+            "microphone": MICROPHONE if contents.raw else None,
+        }
 
 
-def _untold(files: Files) -> MoshiTuiError | None:
+def _tried(make: Callable[[], None]) -> Exception | None:
+    """What has gone wrong with something that a recording can do without: it can be made of what
+    is there."""
+    try:
+        make()
+    except Exception as error:
+        log.warning("at the end of a recording", exc_info=True)
+        traceback.clear_frames(error.__traceback__)  # a file that they read is closed by that
+        return error
+    return None
+
+
+def _untold(path: Path, error: Exception) -> MoshiTuiError:
     """What to tell of a recording that is complete but for its transcript."""
-    if files.untold is None:
-        return None
     return MoshiTuiError(
         "The transcript could not be written",
-        f"{files.folder / TRANSCRIPT}: {phrase(files.untold)}.",
+        f"{path}: {phrase(error)}.",
         f"{AUDIO} is complete, and {EVENTS} has every word.",
     )

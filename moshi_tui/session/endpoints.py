@@ -50,6 +50,11 @@ class FrameSource(Protocol):
         ...
 
     @property
+    def rate(self) -> int | None:
+        """Samples a second of the sound card itself; None for a file."""
+        ...
+
+    @property
     def live(self) -> bool:
         """Frames come in real time, whether somebody reads them or not (False for a file that is
         read as fast as it goes)."""
@@ -124,6 +129,11 @@ class FrameSink(Protocol):
         """The sound card that it goes to; None for a file."""
         ...
 
+    @property
+    def rate(self) -> int | None:
+        """Samples a second of the sound card itself; None for a file."""
+        ...
+
     def start(self) -> None:
         """Let sound flow. Raises MoshiTuiError."""
         ...
@@ -189,6 +199,7 @@ class FileSource:
     """
 
     device = None
+    rate = None
     live = False
     silent_from_here = False
 
@@ -264,6 +275,7 @@ class FileSink:
     """
 
     device = None
+    rate = None
 
     def __init__(self, path: Path | None, limit: Callable[[], int]) -> None:
         self.name = path.name if path else "nowhere"

@@ -64,6 +64,11 @@ def live_ends(settings: Settings) -> tuple[FrameSource, FrameSink]:
         raise
 
 
+def open_speaker(settings: Settings) -> FrameSink:
+    """The speaker alone, as in `live_ends`, for what has been recorded. Raises MoshiTuiError."""
+    return LiveSink(_speaker(settings, _choose(settings, "output")))
+
+
 def check_ends(settings: Settings) -> None:
     """Raise now, before minutes of loading, what a missing device would raise in `live_ends`.
 

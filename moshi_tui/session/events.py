@@ -156,6 +156,8 @@ class DeviceChanged:
     frame: int
     side: Side
     name: str
+    rate: int | None = None
+    """Samples a second of the device itself; None for a file."""
 
 
 @dataclass(frozen=True)
@@ -230,6 +232,8 @@ class Notice:
     hint: str = ""
     side: Side | None = None
     """A device of this side was asked for and could not be had."""
+    frame: int | None = None
+    """When it was, of a recording that is played; None: now."""
 
 
 @dataclass(frozen=True)

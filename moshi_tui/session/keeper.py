@@ -158,7 +158,7 @@ class Keeper:
             self._wake.set()  # so that the keeper looks at the time
         elif after.tell or before.lost:
             self._waits[side] = RETRY_SECONDS
-            self._emit(DeviceChanged(self._frame(), side, after.name))
+            self._emit(DeviceChanged(self._frame(), side, after.name, after.end.rate))
 
     # The keeper's thread.
 
@@ -188,7 +188,7 @@ class Keeper:
         used = None if newest.lost else newest.device
         if _same(used, device) and used is not None and used.index == device.index:
             # Many can't be opened twice, and there is nothing to change.
-            self._emit(DeviceChanged(self._frame(), side, device.name))
+            self._emit(DeviceChanged(self._frame(), side, device.name, newest.end.rate))
             return
         self._settle(side)
         try:

@@ -45,6 +45,7 @@ class LiveSource:
     ) -> None:
         self.name = microphone.name
         self.device = microphone.device
+        self.rate = microphone.rate if microphone.device is not None else None
         self._microphone = microphone
         self._clock = clock
         rate = microphone.rate
@@ -191,6 +192,7 @@ class LiveSink:
     ) -> None:
         self.name = speaker.name
         self.device = speaker.device
+        self.rate = speaker.rate if speaker.device is not None else None
         self._speaker = speaker
         self._clock = clock
         self._resampler = Resampler(SAMPLE_RATE, speaker.rate)

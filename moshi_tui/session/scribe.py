@@ -11,11 +11,13 @@ Every record has `at` (seconds by the session's clock; the recorder makes `t` of
     reset        seed: the one in use from here on
     skip         side ("user", "moshi"), kind ("silence", "speech", "speed"), ms
     underrun     ms
-    device       side ("input", "output"), name
+    volume       db
+    device       side ("input", "output"), name, rate: its own, in Hz; null for a file
     device_lost  side, name, why
     input_end
     notice       title, message, hint
     failed       title, message, hint
+    lag          once a second: numbers of `Stats`, by their names there
 
 A turn of the user becomes known later than it happened, so its two records are of the past: the
 start by half a second, the stop by one. The journal puts them where they belong (journal.py), so
@@ -26,7 +28,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.recording.journal import Record
@@ -42,9 +44,32 @@ from moshi_tui.session.events import (
     TextPiece,
     Underrun,
     UserTurn,
+    VolumeChanged,
     WasReset,
 )
 from moshi_tui.session.pauses import Pauses
+from moshi_tui.session.stats import Stats
+
+_NUMBERS = (
+    "lag_ms",
+    "step_ms",
+    "encode_ms",
+    "decode_ms",
+    "backlog_frames",
+    "input_latency_ms",
+    "output_latency_ms",
+    "playout_ms",
+    "dropped_input_ms",
+    "dropped_output_ms",
+    "underruns",
+    "input_overflows",
+    "output_underflows",
+    "context_frames",
+    "context_size",
+    "memory_bytes",
+    "silent_s",
+    "echo_db",
+)
 
 
 class Scribe:
@@ -93,8 +118,11 @@ class Scribe:
                 what = {"type": "mute", "muted": event.muted}
             case Underrun():
                 what = {"type": "underrun", "ms": round(event.ms, 3)}
+            case VolumeChanged():
+                what = {"type": "volume", "db": event.db}
             case DeviceChanged():
                 what = {"type": "device", "side": event.side, "name": event.name}
+                what["rate"] = event.rate
             case DeviceLost():
                 what = {"type": "device_lost", "side": event.side, "name": event.name}
                 what["why"] = event.why
@@ -108,7 +136,8 @@ class Scribe:
                 what["hint"] = error.hint
             case _:
                 return
-        yield {"at": at, "frame": getattr(event, "frame", self._newest()[0]), **what}
+        frame = getattr(event, "frame", None)
+        yield {"at": at, "frame": self._newest()[0] if frame is None else frame, **what}
 
     def close(self) -> Iterator[Record]:
         """The recording ends: the record of a turn that goes on, as long as it is by now."""
@@ -141,3 +170,18 @@ class Scribe:
         any other one."""
         newest, ended_at = self._newest()
         return ended_at - (newest + 1 - frame) * FRAME_SECONDS
+
+
+def lag(stats: Stats) -> Record:
+    """The numbers of now. Times are rounded to 0.1 ms, to keep the lines short."""
+    return {
+        "type": "lag",
+        **{name: _rounded(getattr(stats, name)) for name in _NUMBERS},
+        "playout_speed": round(stats.playout_speed, 3),
+        "skips": {name: _rounded(ms) for name, ms in asdict(stats.skips).items()},
+        "health": stats.health,
+    }
+
+
+def _rounded(number: float | None) -> float | None:
+    return round(number, 1) if isinstance(number, float) else number

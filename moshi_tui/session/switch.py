@@ -107,6 +107,11 @@ class _Switchable(ABC, Generic[End]):
         return None if self.now.lost else self.now.device
 
     @property
+    def rate(self) -> int | None:
+        """The device's own; None for a file, and while the device is gone."""
+        return self.now.end.rate
+
+    @property
     def lost(self) -> str:
         """Why the device is gone, in one sentence; empty while it works."""
         return self.now.lost

@@ -5,53 +5,28 @@ The stages and the engine tell it everything that happens; it knows whether to r
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
-from moshi_tui import __version__
 from moshi_tui.audio.ring import Pcm
 from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES, SAMPLE_RATE
+from moshi_tui.frames import SAMPLE_RATE
+from moshi_tui.recording.codes import CodedStep
+from moshi_tui.recording.files import MICROPHONE, Contents
 from moshi_tui.recording.folder import base_folder
 from moshi_tui.recording.journal import Record
 from moshi_tui.recording.recorder import Recorder, Wishes
-from moshi_tui.session.events import (
-    Event,
-    Notice,
-    RecordingStarted,
-    RecordingStopped,
-    SessionInfo,
-)
-from moshi_tui.session.scribe import Scribe
+from moshi_tui.session.events import Event, Notice, RecordingStarted, RecordingStopped
+from moshi_tui.session.heading import Talk, heading
+from moshi_tui.session.scribe import Scribe, lag
+from moshi_tui.session.steps import Steps
 
 CLOSE_SECONDS = 0.4
 """What a recording gets to be completed in when the talk ends."""
-
-PACKAGES = ("mlx", "numpy", "rustymimi", "sentencepiece", "sounddevice", "soundfile", "textual")
-"""Whose versions the header tells."""
-
-
-@dataclass(frozen=True)
-class Talk:
-    """What a recording says of the talk."""
-
-    info: SessionInfo
-    seed: Callable[[], int]
-    """The one in use: a reset may draw another."""
-    numbers: Callable[[], Record]
-    """Lag and the like, in ms, once a second. Called on the recorder's thread."""
-    sampling: Record = field(default_factory=dict)
-    """How tokens are drawn, where the settings leave it to the checkpoint."""
-    volume_db: Callable[[], float] | None = None
-    """In use now; None: as the settings say."""
 
 
 class Tape:
@@ -82,6 +57,7 @@ class Tape:
         self._recorder: Recorder[Event] | None = None  # which is being fed
         self._unfinished: list[Recorder[Event]] = []  # that one, and those being completed
         self._number = 0  # of recordings begun
+        self._steps = Steps()
         self._heard_last = (0, 0.0)  # number of the newest frame of the user, and when it ended
 
     @property
@@ -134,12 +110,23 @@ class Tape:
             recorder.note(event)
         self._listener(event)
 
-    def heard(self, frame: int, captured_at: float, pcm: Pcm) -> None:
-        """The model hears this frame; its last sample was at the microphone at that moment."""
+    def heard(self, frame: int, captured_at: float, pcm: Pcm, raw: Pcm) -> None:
+        """The model hears this frame; its last sample was at the microphone at that moment. `raw`:
+        as the microphone captured it, muted or not."""
         self._heard_last = (frame, captured_at)
         recorder = self._recorder
         if recorder is not None:
-            recorder.heard(captured_at - len(pcm) / SAMPLE_RATE, pcm)
+            recorder.heard(captured_at - len(pcm) / SAMPLE_RATE, pcm, raw)
+
+    def coded(self, step: CodedStep) -> None:
+        """The model has made a step. Told on the thread on which it is reset, too."""
+        with self._lock:
+            if self._talk is None:
+                return
+            row = step.row(self._talk.parts.generator.config.dep_q)
+            self._steps.add(row)
+            if self._recorder is not None:
+                self._recorder.coded(row[None])
 
     def played(self, at: float, pcm: Pcm) -> None:
         """Moshi's sound; its first sample will be heard at that moment."""
@@ -158,23 +145,32 @@ class Tape:
     def _begin(self, talk: Talk) -> None:
         self.error = ""
         self._number += 1
-        frame = self._heard_last[0]
-        scribe = Scribe(lambda: self._heard_last, talk.seed, self._clock())
+        frame, generator = self._heard_last[0], talk.parts.generator
+        scribe = Scribe(lambda: self._heard_last, lambda: generator.seed, self._clock())
         wishes: Wishes[Event] = Wishes(
-            header=lambda: self._header(talk, frame),
+            header=lambda: heading(self._settings, talk, frame),
             describe=scribe.describe,
             close=scribe.close,
-            numbers=lambda: {"frame": self._heard_last[0], "type": "lag", **talk.numbers()},
+            numbers=lambda: self._numbers(talk),
+            frame=lambda: self._heard_last[0],
             started=self._started,
             stopped=partial(self._stopped, self._number),
             gaps=self._gaps,
         )
-        self._recorder = Recorder(self._base, wishes, clock=self._clock)
+        config, raw = generator.config, self._settings.recording.record_raw
+        contents = Contents(config.n_user, config.dep_q, raw, self._steps.rows())
+        self._recorder = Recorder(self._base, contents, wishes, clock=self._clock)
         unfinished = [recorder for recorder in self._unfinished if not recorder.over]
         self._unfinished = [*unfinished, self._recorder]
 
+    def _numbers(self, talk: Talk) -> Record:
+        return {"frame": self._heard_last[0], **lag(talk.stats())}
+
     def _started(self, folder: Path) -> None:
         self._listener(RecordingStarted(self._heard_last[0], folder))
+        if self._settings.recording.record_raw:
+            what = f"{MICROPHONE} also has what you say while muted."
+            self.emit(Notice("Recording the microphone as captured", what))
 
     def _stopped(
         self, number: int, folder: Path, seconds: float, error: MoshiTuiError | None, short: str
@@ -193,30 +189,3 @@ class Tape:
                 "Record to another disk: --record DIR.",
             )
         )
-
-    def _header(self, talk: Talk, frame: int) -> Record:
-        info, sampling = talk.info, asdict(self._settings.sampling) | talk.sampling
-        del sampling["seed"]  # it says None where one was drawn
-        volume_db = self._settings.audio.volume_db
-        return {
-            "program": {"name": "moshi-tui", "version": __version__},
-            "python": platform.python_version(),
-            "packages": _versions(),
-            "model": info.model,
-            "quant": info.quant,
-            "device": info.device,
-            "codec": info.codec,
-            "seed": talk.seed(),
-            "sampling": sampling,
-            "devices": {"input": info.microphone, "output": info.speaker},
-            "volume_db": volume_db if talk.volume_db is None else talk.volume_db(),
-            "frames": {"rate": FRAME_RATE, "samples": FRAME_SAMPLES, "first": frame},
-        }
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        with suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions

@@ -70,8 +70,27 @@ LAG = {
 }
 """The numbers of a record of the type "lag", named as in `Stats`."""
 
+TOTALS = {
+    "pieces": 10,
+    "words": 10,
+    "turns": 1,
+    "spoken_s": 0.96,
+    "skips": {
+        "user_silence_ms": 80.0,
+        "user_speech_ms": 0.0,
+        "moshi_silence_ms": 0.0,
+        "moshi_speech_ms": 0.0,
+        "moshi_speed_ms": 0.0,
+    },
+    "underruns": 1,
+    "underrun_ms": 42.0,
+    "steps": 125,
+}
+"""Of the record "end"; pieces and words are Moshi's, turns and `spoken_s` the user's, `steps` those
+of the model while recording."""
 
-def record(t, kind, **more):
+
+def record(t, kind, /, **more):
     return {"t": round(t, 3), "frame": int(t * 12.5), "type": kind, **more}
 
 
@@ -125,7 +144,8 @@ def write_recording(folder, *, seconds=10.0, records=None, header=None, sound=No
     records = a_talk(seconds) if records is None else records
     lines = [{**HEADER, **(header or {})}, *records]
     if complete:
-        lines.append(record(seconds, "end", seconds=seconds, counts={}, dropped=0, error=None))
+        end = {"seconds": seconds, "counts": {}, "dropped": 0, "totals": TOTALS, "error": None}
+        lines.append(record(seconds, "end", **end))
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (folder / "events.jsonl").write_text(text)
     pcm = sound_of(seconds) if sound is None else sound

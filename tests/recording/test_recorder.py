@@ -1,10 +1,8 @@
 import errno
 import os
 import random
-import re
 import shutil
 import subprocess
-import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,15 +14,17 @@ import soundfile
 
 from moshi_tui.recording import folder as folder_module
 from moshi_tui.recording import recorder as recorder_module
+from moshi_tui.recording.code_file import CodeFile
+from moshi_tui.recording.codes import read_codes
 from moshi_tui.recording.journal import read_journal
 from moshi_tui.recording.lines import LinesFile
 from moshi_tui.recording.timeline import PIECE
 from moshi_tui.recording.transcript import transcript_from
 from moshi_tui.recording.wav import WavFile
-from tests.recording.hand import BLOCK, Told, text
+from tests.recording.hand import BLOCK, N_USER, Told, rows, text
+from tests.recording.killed import STEP, child, lost
 
 NOON = datetime(2026, 3, 4, 12, 30, 59, tzinfo=timezone.utc)
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -70,21 +70,34 @@ def test_a_recording_has_both_sides_the_events_and_the_transcript(tmp_path, told
     assert not data[:2300, 1].any()
     assert data[2600 : 5 * BLOCK, 1] == pytest.approx(0.5, abs=1e-4)
     header, *records = read_journal(folder / "events.jsonl")
-    assert (header["type"], header["schema"]) == ("header", 1)
+    assert (header["type"], header["schema"]) == ("header", 2)
     assert header["started"] == "2026-03-04T12:30:59.000+00:00"
     assert header["seed"] == 7
+    assert header["codes"] == {"user": 8, "moshi": 8}
+    assert header["microphone"] is None
     assert [r["text"] for r in records if r["type"] == "text"] == [f" {n}" for n in range(6)]
     assert records[0]["type"] == "lag"
     end = max(seconds, *(r["t"] for r in records[:-1]))  # it is behind everything
+    totals = records[-1].pop("totals")
     assert records[-1] == {
         "t": pytest.approx(end, abs=0.001),
+        "frame": 0,
         "type": "end",
         "seconds": round(seconds, 3),
         "counts": {"header": 1, "lag": 1, "text": 6},
         "dropped": 0,
         "error": None,
     }
+    assert (totals["pieces"], totals["words"], totals["steps"]) == (6, 6, 0)
     assert (folder / "transcript.txt").read_text() == transcript_from(folder / "events.jsonl")
+    assert (folder / "transcript.vtt").read_text().startswith("WEBVTT\n")
+    assert {path.name for path in folder.iterdir()} == {
+        "audio.wav",
+        "codes.npz",
+        "events.jsonl",
+        "transcript.txt",
+        "transcript.vtt",
+    }
     assert told.threads == {"recorder"}
 
 
@@ -182,16 +195,26 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_real_disk_that_is_full(small_disk, told, monkeypatch):
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_real_disk_that_is_full(small_disk, told, monkeypatch, raw):
     monkeypatch.setattr(folder_module, "LEAST_FREE", 0)
-    recorder = told.begin(small_disk)
-    feed(recorder, 38)
+    recorder = told.begin(small_disk, raw=raw)
+    for number in range(38):
+        feed(recorder, 1, first=number)
+        recorder.coded(rows(number))
+        if recorder.over:
+            break
     folder, seconds, error, short = told.wait()
     assert short == "disk full"
     assert error.hint
     assert soundfile.info(folder / "audio.wav").frames == round(seconds * 24_000)
-    assert 1.0 < seconds < 2.2
-    assert len(list(read_journal(folder / "events.jsonl"))) > 10
+    assert 0.5 < seconds < 2.2
+    assert len(list(read_journal(folder / "events.jsonl"))) > 5
+    steps = read_codes(folder, N_USER).step
+    assert steps.tolist() == list(range(len(steps)))
+    assert len(steps) > 5
+    if raw:
+        assert 0.5 < soundfile.info(folder / "microphone.wav").duration < 2.2
 
 
 def test_a_disk_full_of_events_leaves_whole_lines(tmp_path, told):
@@ -293,37 +316,18 @@ def test_killed_at_any_moment_all_but_the_last_second_is_there(tmp_path):
     children = []
     for number in range(10):
         base = tmp_path / str(number)
-        child = subprocess.Popen(
-            [sys.executable, "-m", "tests.recording.hand", str(base)],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
-        )
-        children.append((rng.uniform(0.2, 2.5), base, child))
-    for _, _, child in children:
-        child.stdout.readline()
+        children.append((rng.uniform(0.2, 2.5), base, child(base)))
+    for _, _, process in children:
+        process.stdout.readline()
     began = time.monotonic()
-    for moment, _, child in sorted(children, key=lambda entry: entry[0]):
+    for moment, _, process in sorted(children, key=lambda entry: entry[0]):
         time.sleep(max(0.0, began + moment - time.monotonic()))
-        child.kill()
-    for _, base, child in children:
-        out, _ = child.communicate()
-        fed = float(out.splitlines()[-1]) if out else 0.08
-        (folder,) = base.iterdir()
-        data, rate = soundfile.read(folder / "audio.wav", always_2d=True)
-        assert rate == 24_000
-        assert len(data) / rate > fed - 1.0
-        assert data[200 : len(data) - 9600, 0] == pytest.approx(0.5, abs=1e-4)
-        header, *records = read_journal(folder / "events.jsonl")
-        assert header["seed"] == 7
-        words = [r["text"] for r in records if r["type"] == "text"]
-        assert words == [f" word {n}" for n in range(len(words))]
-        assert len(words) * 0.08 > fed - 1.0
-        assert transcript_from(folder / "events.jsonl").count("Moshi") == len(words)
-        told = re.findall(r"^00:0\d Moshi  (word \d+)\n", transcript(folder), re.MULTILINE)
-        assert told == [f"word {n}" for n in range(len(told))]
-        assert len(told) >= len(words) - 7  # those of half a second may be missing
+        process.kill()
+    for _, base, process in children:
+        out, _ = process.communicate()
+        fed = float(out.splitlines()[-1]) if out else STEP
+        missing = lost(base, fed)
+        assert max(missing.values()) < 1.0, missing
 
 
 def test_any_error_ends_the_recording_is_told_once_and_leaves_it_valid(tmp_path, told):
@@ -419,15 +423,19 @@ def test_a_wild_time_stamp_is_not_believed(tmp_path, told):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere the folder of an open file stays")
-def test_a_folder_that_is_renamed_keeps_all_three_files(tmp_path, told):
+def test_a_folder_that_is_renamed_keeps_all_that_is_written(tmp_path, told):
     recorder = told.begin(tmp_path)
     feed(recorder, 3)
     wait(lambda: told.started)
     moved = told.started[0].rename(tmp_path / "my talk")
     feed(recorder, 5, first=3)
+    recorder.coded(rows(0))
     recorder.stop()
-    *_, error, _ = told.wait()
-    assert error is None
+    *_, error, short = told.wait()
+    assert short == ""
+    assert error.message == f"{told.started[0] / 'transcript.vtt'}: folder gone."
+    assert soundfile.info(moved / "audio.wav").frames > 0.6 * 24_000
+    assert len(read_codes(moved, N_USER)) == 1
     assert transcript(moved) == transcript_from(moved / "events.jsonl")
     assert transcript(moved).count("Moshi") == 8
 
@@ -489,3 +497,110 @@ def test_what_goes_on_at_the_end_is_closed(tmp_path, told):
     kinds = [r["type"] for r in read_journal(folder / "events.jsonl")]
     assert "mute" in kinds[1:-1]
     assert transcript(folder) == "00:00 -      Muted\n"
+
+
+def test_the_codes_are_there_at_every_moment_and_packed_at_the_end(tmp_path, told):
+    before = tuple(rows(number, seed=1 << 31) for number in range(3))
+    recorder = told.begin(tmp_path, before=before)
+    for number in (3, 4, 6):
+        recorder.coded(rows(number, seed=1 << 31))
+    wait(lambda: told.started)
+    growing = told.started[0] / "codes.npy"
+    wait(lambda: len(np.load(growing)) == 6)
+    while_growing = read_codes(growing.parent, N_USER)
+    recorder.stop()
+    folder, _, error, _ = told.wait()
+    assert error is None
+    assert not growing.exists()
+    codes = read_codes(folder, N_USER)
+    assert codes.step.tolist() == [0, 1, 2, 3, 4, 6]  # the hole is seen
+    assert codes.seed.tolist() == [1 << 31] * 6
+    assert codes.moshi[:, 0].tolist() == [-1, -1, 7, 8, 9, 11]
+    assert codes.user.dtype == np.int16
+    for name, array in codes.arrays().items():
+        assert np.array_equal(array, getattr(while_growing, name))
+    totals = list(read_journal(folder / "events.jsonl"))[-1]["totals"]
+    assert totals["steps"] == 3  # while it was recorded
+
+
+def test_codes_that_cannot_be_packed_stay_as_they_are(tmp_path, told, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    recorder = told.begin(tmp_path)
+    recorder.coded(rows(0))
+    recorder.stop()
+    folder, _, error, _ = told.wait()
+    assert error is None
+    assert len(read_codes(folder, N_USER)) == 1
+    assert not [path for path in folder.iterdir() if "part" in path.name]
+
+
+def test_a_disk_full_of_codes_leaves_whole_rows(tmp_path, told, monkeypatch):
+    recorder = told.begin(tmp_path)
+    wait(lambda: told.started)
+    flush = CodeFile.flush
+
+    def flush_little(self):
+        if not isinstance(self._file, FullDisk):
+            self._file = FullDisk(self._file, 100)
+        flush(self)
+
+    monkeypatch.setattr(CodeFile, "flush", flush_little)
+    for number in range(3):
+        recorder.coded(rows(number))
+    folder, _, _, short = told.wait()
+    assert short == "disk full"
+    assert np.load(folder / "codes.npy").tolist() == rows(0).tolist()
+    assert (folder / "codes.npy").stat().st_size == 128 + 84
+    assert not (folder / "codes.npz").exists()
+    assert (folder / "transcript.vtt").exists()
+    assert list(read_journal(folder / "events.jsonl"))[-1]["error"] == "disk full"
+
+
+def test_subtitles_that_cannot_be_written_are_told(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    wait(lambda: told.started)
+    (told.started[0] / "transcript.vtt").mkdir()
+    recorder.stop()
+    folder, _, error, short = told.wait()
+    assert short == ""
+    assert error.title == "The transcript could not be written"
+    assert error.message.startswith(f"{folder / 'transcript.vtt'}: ")
+    assert (folder / "codes.npz").exists()
+
+
+def test_the_microphone_as_captured_is_kept_beside_what_the_model_heard(tmp_path, told):
+    recorder = told.begin(tmp_path, raw=True)
+    tone = 0.25 * np.sin(np.arange(12 * BLOCK) / 30).astype(np.float32)
+    silence = np.zeros(BLOCK, np.float32)
+    jitter = random.Random(1)
+    at = recorder.origin
+    for number, block in enumerate(np.split(tone, 12)):
+        at = recorder.origin + 0.08 * number + jitter.uniform(-0.004, 0.004)
+        heard = silence if 4 <= number < 8 else block
+        recorder.heard(at, heard, block)
+    time.sleep(max(0.0, at + 0.1 - time.monotonic()))
+    recorder.stop()
+    folder = told.wait()[0]
+    header = next(read_journal(folder / "events.jsonl"))
+    assert header["microphone"] == "microphone.wav"
+    both, _ = soundfile.read(folder / "audio.wav")
+    raw, rate = soundfile.read(folder / "microphone.wav", always_2d=True)
+    assert (len(raw), rate, raw.shape[1]) == (len(both), 24_000, 1)
+    heard, raw = both[:, 0], raw[:, 0]
+    muted = slice(4 * BLOCK + 300, 8 * BLOCK - 300)
+    assert not heard[muted].any()
+    assert raw[muted].std() > 0.15
+    for first, last in ((0, 4), (9, 11)):
+        part = slice(first * BLOCK + 300, last * BLOCK - 300)
+        alike = [np.dot(heard[part], np.roll(raw, shift)[part]) for shift in range(-60, 61)]
+        assert abs(int(np.argmax(alike)) - 60) <= 24  # 1 ms
+
+
+def test_where_nobody_asks_for_it_the_microphone_is_not_kept(tmp_path, told):
+    recorder = told.begin(tmp_path)
+    recorder.heard(recorder.origin, np.zeros(BLOCK, np.float32), np.ones(BLOCK, np.float32))
+    recorder.stop()
+    assert not (told.wait()[0] / "microphone.wav").exists()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -98,7 +99,7 @@ class NumberText:
 def parts(**generator):
     memory = Memory()
     return Parts(
-        files=SimpleNamespace(label="echo"),
+        files=SimpleNamespace(label="echo", moshi=Path(__file__)),
         generator=EchoGenerator(**generator),
         text=NumberText(),
         encoder=StoringCodec(memory),
@@ -112,6 +113,7 @@ class HandSource:
 
     name = "hand"
     device = None
+    rate = None
     live = False
     ended = False
     silent_from_here = False
@@ -170,6 +172,7 @@ class EarSink:
 
     name = "ear"
     device = None
+    rate = None
 
     def __init__(self):
         self.played = []

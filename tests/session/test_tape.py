@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from moshi_tui.config import AudioOptions, RecordingOptions, SamplingOptions, Settings
+from moshi_tui.config import RecordingOptions, Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
+from moshi_tui.recording.codes import CodedStep, read_codes
 from moshi_tui.recording.journal import read_journal
 from moshi_tui.session import engine as engine_module
 from moshi_tui.session import tape as tape_module
@@ -30,10 +31,13 @@ from moshi_tui.session.events import (
     TextPiece,
     Underrun,
     UserTurn,
+    VolumeChanged,
     WasReset,
 )
 from moshi_tui.session.scribe import Scribe
+from moshi_tui.session.stats import Stats
 from moshi_tui.session.tape import Tape
+from tests.recording.made import HEADER, LAG
 from tests.session.stand_ins import EarSink, HandSource, parts
 
 
@@ -55,14 +59,17 @@ class LiveEar(EarSink):
 class Talk:
     """An engine that records, around stand-ins."""
 
-    def __init__(self, monkeypatch, folder, source=None, sink=None, *, record=False, **generator):
+    def __init__(
+        self, monkeypatch, folder, source=None, sink=None, *, record=False, raw=False, **generator
+    ):
         self.folder = folder
         self.parts = replace(parts(**generator), sampling={"text_top_k": 12})
         self.source = source or LiveHand()
         self.sink = sink or LiveEar()
         self.events = []
         monkeypatch.setattr(engine_module, "load_parts", lambda *_: self.parts)
-        settings = Settings(recording=RecordingOptions(record=record, record_folder=folder))
+        recording = RecordingOptions(record=record, record_folder=folder, record_raw=raw)
+        settings = Settings(recording=recording)
         self.engine = Engine(settings, self.events.append, lambda: (self.source, self.sink))
 
     def of(self, kind):
@@ -128,9 +135,14 @@ def test_a_recording_begins_and_ends_when_asked(talk):
     assert "seed" not in header["sampling"]
     assert header["sampling"]["text_top_k"] == 12
     assert header["volume_db"] == 3.0
+    assert header["rates"] == {"input": None, "output": None}
+    assert (header["codes"], header["microphone"]) == ({"user": 8, "moshi": 8}, None)
     assert header["packages"]["numpy"] == np.__version__
-    kinds = {record["type"] for record in records}
-    assert {"text", "lag", "user_start", "end"} <= kinds
+    kinds = {record["type"]: record for record in records}
+    assert {"text", "lag", "user_start", "end"} <= set(kinds)
+    assert set(kinds["lag"]) == {"t", "frame", "type", *LAG}
+    assert kinds["end"]["totals"]["steps"] == 5
+    assert set(header) == set(HEADER)
     heard = talk.sound()[:, 0]
     assert np.count_nonzero(np.isclose(heard, 0.25, atol=1e-3)) > 4 * FRAME_SAMPLES
 
@@ -160,10 +172,12 @@ def test_asked_for_beforehand_it_begins_with_the_talk_and_ends_with_it(monkeypat
     assert not [t for t in threading.enumerate() if t.name == "recorder"]
 
 
-def test_a_failure_is_in_the_recording(monkeypatch, tmp_path):
+@pytest.mark.parametrize("part", ["encoder.encode", "generator.step", "decoder.decode"])
+def test_a_failure_is_in_the_recording(monkeypatch, tmp_path, part):
     talk = Talk(monkeypatch, tmp_path, record=True).start()
     talk.wait(lambda: talk.of(RecordingStarted))
-    talk.parts.encoder.encode = None
+    owner, _, name = part.partition(".")
+    setattr(getattr(talk.parts, owner), name, None)
     talk.say(0.3)
     assert talk.engine.join(5.0)
     (stopped,) = talk.of(RecordingStopped)
@@ -229,6 +243,68 @@ def test_muted_the_recording_is_silent_and_the_turn_is_over(talk):
     assert (over[0].frame, over[0].frames) == (0, 5)
 
 
+def test_what_is_said_while_muted_is_kept_where_that_is_asked_for(monkeypatch, tmp_path):
+    talk = Talk(monkeypatch, tmp_path, record=True, raw=True).start()
+    talk.wait(lambda: talk.of(Notice))
+    assert "muted" in talk.of(Notice)[0].message
+    talk.engine.set_muted(True)
+    talk.say(0.25, 4)
+    assert talk.engine.stop(5.0)
+    (folder,) = tmp_path.iterdir()
+    raw, _ = soundfile.read(folder / "microphone.wav")
+    assert np.count_nonzero(np.isclose(raw, 0.25, atol=1e-3)) > 3 * FRAME_SAMPLES
+    assert not talk.sound()[:, 0].any()
+    header, *records = talk.records()
+    assert header["microphone"] == "microphone.wav"
+    assert [r["title"] for r in records if r["type"] == "notice"]
+
+
+def test_moshi_is_recorded_as_loud_as_it_was_played(monkeypatch, tmp_path):
+    talk = Talk(monkeypatch, tmp_path, record=True).start()
+    talk.wait(lambda: talk.of(RecordingStarted))
+    talk.engine.set_volume(-6.0)
+    talk.engine.set_volume(-6.0)
+    talk.say(0.5, 4)
+    talk.wait(lambda: len(talk.sink.played) == 4)
+    assert talk.engine.stop(5.0)
+    assert [r["db"] for r in talk.records() if r["type"] == "volume"] == [-6.0]
+    assert [event.db for event in talk.of(VolumeChanged)] == [-6.0]
+    left, right = talk.sound().T
+    assert np.median(right[right > 0.1]) == pytest.approx(0.25, abs=0.01)
+    assert np.median(left[left > 0.1]) == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_codes_are_enough_to_run_the_model_again(monkeypatch, tmp_path):
+    talk = Talk(monkeypatch, tmp_path, delay=2)
+    generator = talk.parts.generator
+    reset = generator.reset
+
+    def reset_with_another_seed():
+        reset()
+        generator.seed = 0xFFFFFFF0 + generator.resets
+
+    generator.reset = reset_with_another_seed
+    talk.start()
+    talk.say(0.1, 2)
+    talk.engine.start_recording()
+    talk.say(0.2, 1)
+    talk.engine.reset()
+    talk.wait(lambda: talk.source.discards == 2)
+    talk.say(0.3, 2)
+    talk.wait(lambda: len(talk.of(TextPiece)) == 5)
+    assert talk.engine.stop(5.0)
+    (folder,) = tmp_path.iterdir()
+    codes = read_codes(folder, 8)
+    assert codes.epoch.tolist() == [0, 0, 0, 1, 1]
+    assert codes.step.tolist() == [0, 1, 2, 0, 1]
+    assert codes.seed.tolist() == [1, 1, 1, 0xFFFFFFF1, 0xFFFFFFF1]
+    assert codes.frame.tolist() == [event.frame for event in talk.of(TextPiece)]
+    assert codes.text.tolist() == [1, 2, 3, 1, 2]
+    assert codes.user.tolist() == [[number] * 8 for number in range(5)]
+    # What it hears it says one step later.
+    assert codes.moshi[:, 0].tolist() == [-1, 0, 1, -1, 3]
+
+
 def test_a_reset_cuts_what_was_not_heard_and_ends_the_turn(monkeypatch, tmp_path):
     class Ahead(LiveEar):
         """What is written is heard 0.3 s later."""
@@ -273,7 +349,8 @@ def test_every_event_of_a_talk_has_its_record():
         "reset": WasReset(5),
         "mute": Muted(6, True),
         "underrun": Underrun(7, 12.3456),
-        "device": DeviceChanged(8, "input", "USB"),
+        "volume": VolumeChanged(7, -3.0),
+        "device": DeviceChanged(8, "input", "USB", 44_100),
         "device_lost": DeviceLost(9, "output", "USB", "Unplugged."),
         "input_end": InputEnded(10),
         "notice": Notice("Slow", "too slow", "Try less."),
@@ -282,11 +359,12 @@ def test_every_event_of_a_talk_has_its_record():
     records = described(*events.values())
     assert [record["type"] for record in records] == list(events)
     assert all(record["at"] == 60.0 for record in records)
-    assert [record["frame"] for record in records] == [3, 4, 5, 6, 7, 8, 9, 10, 100, 100]
+    assert [record["frame"] for record in records] == [3, 4, 5, 6, 7, 7, 8, 9, 10, 100, 100]
     by_type = {record["type"]: record for record in records}
     assert by_type["text"]["text"] == " Hey"
     assert by_type["reset"]["seed"] == 42
     assert by_type["underrun"]["ms"] == 12.346
+    assert (by_type["volume"]["db"], by_type["device"]["rate"]) == (-3.0, 44_100)
     assert by_type["failed"]["hint"] == "Plug it in."
     assert not described(Loading("files", "x"))
 
@@ -365,10 +443,14 @@ def test_the_turn_during_which_a_recording_ends_is_in_it(talk):
 class HeldRecorder:
     """Begins, ends and fails when the test says so."""
 
-    def __init__(self, base, wishes, *, clock):
-        self.base, self.wishes, self.over = base, wishes, False
+    def __init__(self, base, contents, wishes, *, clock):
+        self.base, self.contents, self.wishes, self.over = base, contents, wishes, False
         self.seconds = 1.0
         self.joined = []
+        self.rows = []
+
+    def coded(self, rows):
+        self.rows.append(rows)
 
     def stop(self):
         self.seconds = None
@@ -383,6 +465,7 @@ class HeldRecorder:
 
 
 INFO = SessionInfo("m", "q4", "CPU", "pocket", "mic", "ear", 1)
+TALK = tape_module.Talk(INFO, parts(), LiveHand(), LiveEar(), Stats)
 
 
 @pytest.fixture
@@ -396,7 +479,7 @@ def held(monkeypatch, tmp_path):
 
     monkeypatch.setattr(tape_module, "Recorder", make)
     tape = Tape(Settings(recording=RecordingOptions(record_folder=tmp_path)))
-    tape.ready(tape_module.Talk(INFO, lambda: 7, dict))
+    tape.ready(TALK)
     return tape, made
 
 
@@ -429,16 +512,39 @@ def test_the_talk_waits_for_every_recording_that_is_being_completed(held):
     assert all(0 <= timeout <= 0.4 for recorder in made[1:] for timeout in recorder.joined)
 
 
-def test_the_header_says_what_is_in_use(held, tmp_path):
-    sampling = SamplingOptions(text_top_k=3, conditions={"a": "b"})
-    audio = AudioOptions(volume_db=-6.0)
-    tape = Tape(Settings(sampling=sampling, audio=audio))
-    header = tape._header(tape_module.Talk(INFO, lambda: 7, dict), 5)
-    assert (header["seed"], header["volume_db"]) == (7, -6.0)
-    used = {"text_temperature": 0.7, "text_top_k": 3, "audio_temperature": 0.8, "audio_top_k": 250}
-    header = tape._header(tape_module.Talk(INFO, lambda: 7, dict, used, lambda: 3.0), 5)
-    assert header["sampling"] == {**used, "conditions": {"a": "b"}}
-    assert header["volume_db"] == 3.0
+def step(number, epoch=0):
+    codes = np.full(8, number)
+    return CodedStep(epoch, number, 7, number, 1, codes, codes)
+
+
+def steps(rows):
+    return np.concatenate(rows)[:, 1].tolist() if rows else []
+
+
+def test_a_recording_that_begins_later_has_all_steps_since_the_last_reset(held):
+    tape, made = held
+    for number in range(3):
+        tape.coded(step(number))
+    tape.start()
+    tape.coded(step(3))
+    tape.stop()
+    tape.coded(step(4))
+    tape.start()
+    tape.stop()
+    tape.coded(step(0, epoch=1))
+    tape.coded(step(1, epoch=1))
+    tape.start()
+    assert [steps(each.contents.before) for each in made] == [[0, 1, 2], [0, 1, 2, 3, 4], [0, 1]]
+    assert [steps(each.rows) for each in made] == [[3], [], []]
+
+
+def test_before_and_after_the_talk_no_steps_are_kept(held):
+    tape, made = held
+    tape.end()
+    tape.coded(step(0))
+    tape.ready(TALK)
+    tape.start()
+    assert made[0].contents.before == ()
 
 
 def test_a_talk_in_a_folder_that_was_deleted_is_not_recorded_and_goes_on(monkeypatch, tmp_path):

@@ -1,0 +1,24 @@
+"""A file that is there with all that belongs into it, or as it was before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file under another name beside `path`, and move it there. On an error
+    nothing is left of it, and the error is raised."""
+    beside = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        write(beside)
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """The same for text, in UTF-8. Raises OSError."""
+    write_whole(path, lambda beside: beside.write_bytes(text.encode()))

@@ -1,0 +1,96 @@
+"""What the first line of a recording says of the talk: enough to know it, and to run it again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from moshi_tui import __version__
+from moshi_tui.config import CheckpointOptions, Settings
+from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES
+from moshi_tui.recording.journal import Record
+from moshi_tui.recording.weights import describe_weights
+from moshi_tui.session.endpoints import FrameSink, FrameSource
+from moshi_tui.session.events import SessionInfo
+from moshi_tui.session.loading import Parts
+from moshi_tui.session.stats import Stats
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("mlx", "numpy", "rustymimi", "sentencepiece", "sounddevice", "soundfile", "textual")
+"""Whose versions it tells."""
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What is going on."""
+
+    info: SessionInfo
+    """As it began."""
+    parts: Parts
+    """Only asked for what doesn't take MLX."""
+    source: FrameSource
+    sink: FrameSink
+    stats: Callable[[], Stats]
+
+
+def heading(settings: Settings, talk: Talk, frame: int) -> Record:
+    """The header of a recording that begins with this frame, beyond what the recorder knows. Reads
+    2 MB of the weights."""
+    info, parts, source, sink = talk.info, talk.parts, talk.source, talk.sink
+    sampling = asdict(settings.sampling) | parts.sampling
+    del sampling["seed"]  # it says None where one was drawn
+    return {
+        "program": {"name": "moshi-tui", "version": __version__},
+        "python": platform.python_version(),
+        "packages": _versions(),
+        "model": info.model,
+        "quant": info.quant,
+        "device": info.device,
+        "codec": info.codec,
+        "seed": parts.generator.seed,
+        "sampling": sampling,
+        "checkpoint": _chosen(settings.checkpoint),
+        "weights": _weights(parts.files.moshi),
+        "devices": {"input": source.name, "output": sink.name},
+        "rates": {"input": source.rate, "output": sink.rate},
+        "volume_db": talk.stats().volume_db,
+        "frames": {"rate": FRAME_RATE, "samples": FRAME_SAMPLES, "first": frame},
+    }
+
+
+def _chosen(options: CheckpointOptions) -> Record:
+    """What is not at its default; paths from the root, so that they hold in any folder."""
+    chosen: Record = {}
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if value != each.default:
+            chosen[each.name] = _absolute(value) if isinstance(value, Path) else value
+    return chosen
+
+
+def _absolute(path: Path) -> str:
+    with suppress(OSError, RuntimeError):  # the current folder may be gone, "~" nowhere
+        path = path.expanduser().absolute()
+    return str(path)
+
+
+def _weights(path: Path) -> Record | None:
+    try:
+        return describe_weights(path)
+    except OSError:
+        log.warning("weights that were loaded can't be read any more", exc_info=True)
+        return None
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in PACKAGES:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
