@@ -329,6 +329,20 @@ class RecordingOptions:
         ),
     )
     """The folder in which each recording gets a folder of its own; None: the current one."""
+    record_raw: bool = field(
+        default=False,
+        metadata=_about("also the microphone as captured, muted or not"),
+    )
+    """Each recording gets a `microphone.wav`."""
+    trace: Path | None = field(
+        default=None,
+        metadata=_about(
+            "when each stage worked, for ui.perfetto.dev",
+            metavar="FILE.json",
+            in_file=False,
+        ),
+    )
+    """A file in the Trace Event Format."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.recording.folder import check_recording
+from moshi_tui.recording.trace_file import check_trace
 from moshi_tui.session.catchup import CatchUp, Interruption, duration
 from moshi_tui.session.downloading import download_words
 from moshi_tui.session.endpoints import FileSink, FileSource
@@ -69,6 +70,7 @@ def talk(settings: Settings, *, seconds: float | None = None) -> int:
     """
     check_ends(settings)
     check_recording(settings)
+    check_trace(settings)
     events: queue.Queue[Event] = queue.Queue()
     engine = Engine(settings, events.put, partial(live_ends, settings))
     recordings = _Recordings()
@@ -136,6 +138,7 @@ def answer_file(settings: Settings, source: Path, output: Path | None, text: Pat
 
     Returns the exit status. Raises MoshiTuiError. A long model step may still be under way then.
     """
+    check_trace(settings, (source, output, text))
     frames = FileSource(source)
     sink = FileSink(output, lambda: frames.samples)
     events: queue.Queue[Event] = queue.Queue()

@@ -24,8 +24,8 @@ can wait, so there every queue blocks and nothing is left out.
 Microphone and speaker can be changed while the talk goes on, and it goes on without one that fails:
 the keeper thread opens and mends them (keeper.py), steps 2 and 8 take them over (switch.py).
 
-Steps 3, 8 and 9 also feed the recording, if there is one (tape.py); a thread of its own writes it
-(recording/recorder.py).
+Steps 3, 5, 8 and 9 also feed the recording, if there is one (tape.py); a thread of its own writes
+it (recording/recorder.py). Every step feeds the trace, if there is one (trace.py), in the same way.
 
 The inference thread owns all of MLX: it loads, seeds, warms up, steps and cleans up. It also starts
 and ends the others. Whatever goes wrong on a thread becomes one `Failed` event, and the engine
@@ -48,7 +48,6 @@ from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model import device
-from moshi_tui.recording.journal import Record
 from moshi_tui.session.backlog import WaitingRoom
 from moshi_tui.session.endpoints import FrameSink, FrameSource
 from moshi_tui.session.ends import Devices, answered
@@ -61,7 +60,9 @@ from moshi_tui.session.events import (
     Ready,
     SessionInfo,
     Side,
+    VolumeChanged,
 )
+from moshi_tui.session.heading import Talk
 from moshi_tui.session.health import Health, SlowWatch
 from moshi_tui.session.keeper import Keeper, Opener
 from moshi_tui.session.loading import Parts, load_parts
@@ -69,7 +70,8 @@ from moshi_tui.session.playback import Playback
 from moshi_tui.session.shared import Heard, Pipe, Said, Shared
 from moshi_tui.session.stages import DecodeStage, EncodeStage, InferenceStage
 from moshi_tui.session.stats import Skips, Stats
-from moshi_tui.session.tape import Talk, Tape
+from moshi_tui.session.tape import Tape
+from moshi_tui.session.trace import Trace
 from moshi_tui.session.volume import Volume, limited
 
 log = logging.getLogger(__name__)
@@ -107,8 +109,9 @@ class Engine:
         self._settings = settings
         self._open_ends = open_ends
         self._opener = Devices() if opener is None else opener
-        self._tape = Tape(settings, listener, clock)
-        self._shared = Shared(self._tape.emit, clock, tape=self._tape)
+        self._trace = Trace(settings.recording.trace, listener, clock)
+        self._tape = Tape(settings, self._trace.told, clock)
+        self._shared = Shared(self._tape.emit, clock, tape=self._tape, trace=self._trace)
         self._context_size = 0
         self._source: FrameSource | None = None
         self._sink: FrameSink | None = None
@@ -122,25 +125,25 @@ class Engine:
         self._said: Pipe[Said] = Pipe(self._shared.stop)
         self._failed = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._main = threading.Thread(
-            target=lambda: self._guard("inference", self._inference), name="inference", daemon=True
-        )
+        self._main = threading.Thread(target=self._run, name="inference", daemon=True)
 
     def start(self) -> None:
         """Begin to load, and to talk once that is done. Returns at once."""
+        self._trace.start()
         self._main.start()
 
     def stop(self, timeout: float) -> bool:
         """End all threads; may be called again, and before `start`.
 
         Returns whether they ended within `timeout` seconds. A model step can't be interrupted: if
-        it
-        takes longer than that, the threads go on, and the process should end with `os._exit` (MLX
-        aborts a process that exits while one of its threads works).
+        it takes longer than that, the threads go on, and the process should end with `os._exit`
+        (MLX aborts a process that exits while one of its threads works).
         """
         self._shared.stop.set()
         self._tape.end()  # also if a long step keeps the threads from ending in time
-        return self.join(timeout)
+        over = self.join(timeout)
+        self._trace.close()  # likewise
+        return over
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until the talk is over; returns whether it is."""
@@ -169,7 +172,10 @@ class Engine:
 
     def set_volume(self, db: float) -> None:
         """Play Moshi so much louder or softer, -40 (not at all) to +12 dB; limited to that."""
-        self._volume.db = limited(db)
+        db = limited(db)
+        if db != self._volume.db:
+            self._volume.db = db
+            self._shared.emit(VolumeChanged(self._shared.frame, db))
 
     def use_device(self, side: Side, device: Device) -> None:
         """Take another microphone or speaker. Returns at once; answered by `DeviceChanged`, or by
@@ -265,9 +271,16 @@ class Engine:
             self._shared.emit(Failed(error))
         self._shared.stop.set()
 
-    def _inference(self) -> None:
+    def _run(self) -> None:
         try:
-            self._talk(load_parts(self._settings, self._shared.emit, self._shared.stop.is_set))
+            self._guard("inference", self._inference)
+        finally:
+            self._trace.close()  # the last thing that is told is in it
+
+    def _inference(self) -> None:
+        load = partial(load_parts, self._settings, self._shared.emit, self._shared.stop.is_set)
+        try:
+            self._guard("inference", lambda: self._talk(load()))  # told before the recording ends
         finally:
             try:
                 self._close()
@@ -303,8 +316,7 @@ class Engine:
         info = self._info(parts, source, sink)
         shared.emit(Ready(info))
         if source.live:
-            seed, volume_db = lambda: parts.generator.seed, lambda: self._volume.db
-            self._tape.ready(Talk(info, seed, self._timing, parts.sampling, volume_db))
+            self._tape.ready(Talk(info, parts, source, sink, lambda: self.stats))
         self._threads = [self._begin("encode", encode.run), self._begin("decode", decode.run)]
         if self._keeper is not None:
             self._begin("keeper", self._keeper.run)
@@ -338,14 +350,6 @@ class Engine:
         # Playback looks when a frame comes; if none does, what waits gets less by itself.
         waiting_s = self._sink.waiting_s() - self._playback.margin_s
         return max(0.0, min(self._playback.surplus_s, waiting_s))
-
-    def _timing(self) -> Record:
-        """What a recording notes once a second, in ms (recorder's thread)."""
-        stats = self.stats
-        lag_ms, step_ms = (
-            None if ms is None else round(ms, 1) for ms in (stats.lag_ms, stats.step_ms)
-        )
-        return {"lag_ms": lag_ms, "step_ms": step_ms, "backlog": round(stats.backlog_frames, 1)}
 
     def _watch(self, quantisation: str) -> None:
         """Say in words, once in a while, that the machine is too slow. On the inference thread."""

@@ -58,19 +58,10 @@ def load_parts(
     Raises MoshiTuiError.
     """
 
-    def say(
-        stage: str, detail: str, fraction: float | None = None, download: Download | None = None
-    ) -> None:
-        if stopping():
-            raise Cancelled
-        tell(Loading(stage, detail, fraction, download))
-
-    say("files", "Looking for the checkpoint")
-    files = _files(settings.checkpoint, say, stopping)
-    model = _model(files, say)
+    say = _teller(tell, stopping)
+    files, model, tokenizer = load_language(settings.checkpoint, tell, stopping)
     config = model.config
     say("codec", files.mimi.name)
-    tokenizer = _tokenizer(files, config)
     _read_once(files.mimi, lambda: say("codec", files.mimi.name))
     encoder = load_codec(files.mimi, config.n_user)
     time.sleep(0.05)  # loading it kept Python's global lock: let a waiting screen have its turn
@@ -83,6 +74,17 @@ def load_parts(
     return Parts(files, generator, text, encoder, decoder, device_name(), sampling)
 
 
+def load_language(
+    options: CheckpointOptions, tell: Callable[[Loading], None], stopping: Callable[[], bool]
+) -> tuple[CheckpointFiles, Lm, TextTokenizer]:
+    """Files, weights and vocabulary: what it takes to run the model on codes. As `load_parts`."""
+    say = _teller(tell, stopping)
+    say("files", "Looking for the checkpoint")
+    files = _files(options, say, stopping)
+    model = _model(files, say)
+    return files, model, _tokenizer(files, model.config)
+
+
 class _Say(Protocol):
     """Tells the progress; raises Cancelled if the person quit."""
 
@@ -93,6 +95,17 @@ class _Say(Protocol):
         fraction: float | None = None,
         download: Download | None = None,
     ) -> None: ...
+
+
+def _teller(tell: Callable[[Loading], None], stopping: Callable[[], bool]) -> _Say:
+    def say(
+        stage: str, detail: str, fraction: float | None = None, download: Download | None = None
+    ) -> None:
+        if stopping():
+            raise Cancelled
+        tell(Loading(stage, detail, fraction, download))
+
+    return say
 
 
 def _files(options: CheckpointOptions, say: _Say, stopping: Callable[[], bool]) -> CheckpointFiles:

@@ -19,6 +19,7 @@ from moshi_tui.session.echo import EchoDetector
 from moshi_tui.session.events import Event, SkipKind
 from moshi_tui.session.lag import Load
 from moshi_tui.session.tape import Tape
+from moshi_tui.session.trace import Trace
 
 Item = TypeVar("Item")
 
@@ -38,6 +39,8 @@ class Heard:
     codes: npt.NDArray[np.uint32]
     """[n_user]."""
     captured_at: float
+    ready_at: float
+    """When it could have been stepped."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ class Shared:
     stop: threading.Event = field(default_factory=threading.Event)
     tape: Tape = field(default_factory=Tape)
     """Records what both sides hear, if anything does."""
+    trace: Trace = field(default_factory=Trace)
+    """Notes when each stage works, if anything does."""
     epoch: int = 0
     """Counts resets. Written by whoever calls `Engine.reset`."""
     surplus_s: Callable[[], float] = lambda: 0.0

@@ -16,7 +16,9 @@ from moshi_tui.audio.ring import Pcm
 from moshi_tui.codec import Codec
 from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from moshi_tui.model import Generator
+from moshi_tui.model.generate import Step
 from moshi_tui.model.tokenizer import TextStream
+from moshi_tui.recording.codes import CodedStep
 from moshi_tui.session.activity import SpeechDetector
 from moshi_tui.session.backlog import WaitingRoom
 from moshi_tui.session.endpoints import Frame, FrameSink, FrameSource
@@ -94,18 +96,28 @@ class EncodeStage:
         sound = [self._silence if self._muted else frame.pcm for frame in frames]
         started = self._shared.clock()
         codes = self._codec.encode(np.concatenate(sound))
-        self._shared.encode.add((self._shared.clock() - started) / len(frames))
+        encoded = self._shared.clock()
+        self._shared.encode.add((encoded - started) / len(frames))
+        self._shared.trace.encoded(self._frame + frames[0].lost, len(frames), started, encoded)
         unread = int(self._source.waiting_s() / FRAME_SECONDS + 1e-6) + len(frames)
         for index, frame in enumerate(frames):
             if frame.lost:
                 self._tell_skipped(self._frame, "speech", frame.lost)
                 self._frame += frame.lost
-            self._shared.tape.heard(self._frame, frame.captured_at, sound[index])
+            self._shared.tape.heard(self._frame, frame.captured_at, sound[index], frame.pcm)
+            if self._source.live:
+                self._shared.trace.captured(self._frame, frame.captured_at)
             levels = block_levels(sound[index])
             blocks = self._detector.update(levels)
             self._tell_turn(self._turns.add(self._frame, blocks, levels))
             activity = max(blocks)
-            heard = Heard(self._epoch, self._frame, codes[: self._n_user, index], frame.captured_at)
+            heard = Heard(
+                self._epoch,
+                self._frame,
+                codes[: self._n_user, index],
+                frame.captured_at,
+                ready_at=encoded,
+            )
             self._frame += 1
             unread -= 1
             for shed in self._out.put(heard, activity, self._shared.load(unread)):
@@ -167,6 +179,7 @@ class InferenceStage:
         self._out = out
         self._memory = memory
         self._epoch = shared.epoch
+        self._steps = 0  # since the last reset
         self.after_step: Callable[[], None] = lambda: None
         """Called after each step, on this thread."""
 
@@ -189,15 +202,26 @@ class InferenceStage:
         shared.step_began = started
         step = self._generator.step(heard.codes)
         shared.step_began = None
-        shared.step.add(shared.clock() - started)
+        stepped = shared.clock()
+        self._record(heard, step)
+        shared.step.add(stepped - started)
         shared.frames += 1
         shared.frame = heard.frame
         shared.context_used = self._generator.context_used
         shared.memory = self._memory()
         self._say(heard.frame, step.text_token, self._text.push(step.text_token))
+        said = shared.clock()
         self._out.put(Said(heard.epoch, heard.frame, step.audio_codes, heard.captured_at))
-        shared.turn.add(shared.clock() - started)
+        over = shared.clock()
+        shared.turn.add(over - started)
+        times = (heard.ready_at, started, stepped, said, over)
+        shared.trace.stepped(heard.frame, *times, backlog=len(self._in), memory=shared.memory)
         self.after_step()
+
+    def _record(self, heard: Heard, step: Step) -> None:
+        seed, said = self._generator.seed, (step.text_token, heard.codes, step.audio_codes)
+        self._shared.tape.coded(CodedStep(heard.epoch, self._steps, seed, heard.frame, *said))
+        self._steps += 1
 
     def _say(self, frame: int, token: int, text: str) -> None:
         """Pass on text; with --verbose also into the log (unasked, a talk leaves no trace
@@ -210,6 +234,7 @@ class InferenceStage:
         self._epoch = heard.epoch
         self._say(heard.frame, -1, self._text.flush())
         self._generator.reset()
+        self._steps = 0
         self._text.reset()
         self._shared.emit(WasReset(heard.frame))
 
@@ -266,7 +291,9 @@ class DecodeStage:
         if self._epoch != self._shared.epoch:
             self._epoch = self._shared.epoch
             self._sink.flush()
-            self._shared.tape.silenced(self._shared.clock() + self._sink.write(_NOTHING))
+            silent_at = self._shared.clock() + self._sink.write(_NOTHING)
+            self._shared.tape.silenced(silent_at)
+            self._shared.trace.silenced(silent_at)
             self._codec.reset()
             if self._playback is not None:
                 self._playback.reset()
@@ -279,7 +306,10 @@ class DecodeStage:
         shared = self._shared
         started = shared.clock()
         pcm = self._codec.decode(np.stack(codes, axis=1))
-        shared.decode.add((shared.clock() - started) / len(codes))
+        decoded = shared.clock()
+        shared.decode.add((decoded - started) / len(codes))
+        first = next(said.frame for said in batch if said.codes is not None)
+        shared.trace.decoded(first, len(codes), started, decoded)
         sounds = iter(np.split(pcm, len(codes)))
         for said in batch:
             if said.codes is not None:
@@ -287,15 +317,18 @@ class DecodeStage:
 
     def _place(self, said: Said, pcm: Pcm) -> None:
         shared = self._shared
+        began = shared.clock()
         if self._playback is None:
             placed = Placed(pcm)
         else:
             slack_s, gap_s = self._sink.slack_s(), self._sink.gap_s()
             placed = self._playback.place(pcm, slack_s, shared.clock(), shared.pace_s, gap_s)
         now = shared.clock()
-        ahead = self._speak(placed.pcm)
-        shared.tape.played(now + ahead, placed.pcm)
+        pcm, ahead = self._speak(placed.pcm)
+        shared.tape.played(now + ahead, pcm)
         shared.lag.add(shared.clock() + ahead + placed.lead / SAMPLE_RATE - said.captured_at)
+        if shared.trace.on:
+            self._trace(said, placed, began, now + ahead)
         if placed.late_s:
             silence_s = placed.late_s + placed.lead / SAMPLE_RATE
             shared.emit(Underrun(said.frame, silence_s * 1000))
@@ -304,11 +337,20 @@ class DecodeStage:
                 shared.moshi_skips[change.kind] += change.ms
                 shared.emit(Skipped(said.frame, "moshi", change.kind, change.ms))
 
-    def _speak(self, pcm: Pcm) -> float:
-        """Give it to the speaker, at its volume; returns in how many seconds it will be heard."""
+    def _trace(self, said: Said, placed: Placed, began: float, at: float) -> None:
+        """What became of the frame, whose sound (with the silence ahead of it) is heard then."""
+        now, waiting_s = self._shared.clock(), self._sink.waiting_s()
+        lead_s = placed.lead / SAMPLE_RATE
+        seconds = 0.0 if self._playback is None else len(placed.pcm) / SAMPLE_RATE - lead_s
+        times = (said.captured_at, began, now, waiting_s, at + lead_s, seconds)
+        self._shared.trace.placed(said.frame, *times)
+
+    def _speak(self, pcm: Pcm) -> tuple[Pcm, float]:
+        """Give it to the speaker, at its volume; returns it so, and in how many seconds it will be
+        heard."""
         if self._playback is None:
-            return self._sink.write(pcm)
+            return pcm, self._sink.write(pcm)
         pcm = self._volume.apply(pcm)
         ahead = self._sink.write(pcm)
         self._shared.echo.played(block_levels(pcm), self._shared.clock() + ahead)
-        return ahead
+        return pcm, ahead
