@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moshi_tui import __version__, paths
 from moshi_tui.clean import clean
 from moshi_tui.config import OPTIONS, SECTIONS, Option
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.parsing import Parser, Switch, count, path, positive, reader
+from moshi_tui.parsing import Parser, Switch, count, path, place, positive, reader, speed
 from moshi_tui.settings.layers import Given
 
 DESCRIPTION = """Talk with Moshi, a speech model that listens and speaks at the same time,
@@ -22,11 +22,13 @@ EPILOG = """examples:
   moshi-tui --quant 4        talk with Moshi (5.2 GB, downloaded once)
   moshi-tui run in.wav --output out.wav --quant 4
   moshi-tui --headless --quant 4 | tee talk.txt
+  moshi-tui --quant 4 --record
+  moshi-tui replay moshi-20261123-120000
 
 Whatever stands under checkpoint to screen above may also be set by a variable
-(MOSHI_TUI_QUANT=4), which is weaker than an option, and all but --demo, --input
-and --output in the settings file, which is weaker still. MOSHI_TUI_CONFIG names
-another file, as --config does.
+(MOSHI_TUI_QUANT=4), which is weaker than an option, and all but --demo,
+--input, --output and --trace in the settings file, which is weaker still.
+MOSHI_TUI_CONFIG names another file, as --config does.
 
 settings  {config}
 log       {log}
@@ -62,6 +64,11 @@ def flags(args: argparse.Namespace) -> dict[str, Given]:
     return layer
 
 
+def said(args: argparse.Namespace, *begins: str) -> list[str]:
+    """The flags that were given of those settings whose keys begin so, e.g. "audio."."""
+    return list(dict.fromkeys(e.origin for key, e in flags(args).items() if key.startswith(begins)))
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole grammar."""
     top = Parser(
@@ -77,6 +84,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.set_defaults(command=None)
     _add_run(commands)
+    _add_replay(commands)
     _add_doctor(commands)
     _add_config(commands)
     _add_keys(commands)
@@ -115,8 +123,40 @@ def _add_run(commands: Any) -> None:
     add("input", metavar="IN", type=path, help="any sound file that libsndfile reads")
     add("-o", "--output", metavar="OUT.wav", type=path, help="Moshi's voice, 24 kHz mono")
     add("--text", metavar="OUT.txt", type=path, help="what Moshi says; else on stdout")
+    _add_options(files, ("recording.trace",))
     _add_settings(run, ("checkpoint", "sampling"))
     _add_others(run.add_argument_group("other"))
+
+
+def _add_replay(commands: Any) -> None:
+    replay = commands.add_parser(
+        "replay",
+        usage="moshi-tui replay DIR [options]",
+        help="play a recording, draw it, run the model on it",
+        description="Play a recording again, on the same screen: space pauses, the arrows seek.\n"
+        "Or do one of the things under `instead` with it.",
+    )
+    add = replay.add_argument_group("recording").add_argument
+    add("folder", metavar="DIR", type=path, help="a folder that --record has made")
+    add = replay.add_argument_group("instead").add_argument
+    add("--render", metavar="OUT", type=path, help="draw it as one picture: talk.svg or talk.png")
+    add("--model", action="store_true", help="run the model on it: does it say the same?")
+    add("--rebuild", action="store_true", help="make the files again that follow from the others")
+    playing = replay.add_argument_group("playing")
+    add = playing.add_argument
+    add("--from", metavar="TIME", type=place, help="begin there: seconds or MM:SS")
+    add("--speed", metavar="X", type=speed, help="0.5 to 4 times as fast, at the same pitch")
+    add("--no-sound", action="store_true", help="only show it")
+    help = {
+        "audio.output_device": "speaker: its number or part of its name",
+        "audio.output_file": "play into this WAV file",
+        "audio.volume_db": "how loud it is, -40 to 12 (default 0)",
+    }
+    _add_options(playing, help)
+    _add_settings(replay, ("screen",))
+    title = "checkpoint for --model (default: that which was recorded)"
+    _add_settings(replay, {"checkpoint": title})
+    _add_others(replay.add_argument_group("other"))
 
 
 def _add_doctor(commands: Any) -> None:
@@ -137,9 +177,7 @@ def _add_doctor(commands: Any) -> None:
     )
     _add_settings(doctor, ("checkpoint",))
     sound = doctor.add_argument_group(SECTIONS["audio"])
-    for option in OPTIONS:
-        if option.key in ("audio.input_device", "audio.output_device"):
-            _add_option(sound, option)
+    _add_options(sound, ("audio.input_device", "audio.output_device"))
     _add_others(doctor.add_argument_group("other"))
 
 
@@ -229,10 +267,11 @@ def _add_help(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_settings(
-    parser: argparse.ArgumentParser, sections: Sequence[str] | dict[str, str]
+    parser: argparse.ArgumentParser, sections: Sequence[str] | Mapping[str, str]
 ) -> None:
+    titles = sections if isinstance(sections, Mapping) else SECTIONS
     for section in sections:
-        group = parser.add_argument_group(SECTIONS[section])
+        group = parser.add_argument_group(titles[section])
         for option in OPTIONS:
             if option.section == section and option.flags:
                 _add_option(group, option)
@@ -240,9 +279,16 @@ def _add_settings(
             group.add_argument("--greedy", action="store_true", help="both temperatures 0")
 
 
-def _add_option(group: argparse._ArgumentGroup, option: Option) -> None:
+def _add_options(group: argparse._ArgumentGroup, keys: Sequence[str] | Mapping[str, str]) -> None:
+    """Some of a section; with their help, if it is another one here."""
+    for option in OPTIONS:
+        if option.key in keys:
+            _add_option(group, option, keys[option.key] if isinstance(keys, Mapping) else None)
+
+
+def _add_option(group: argparse._ArgumentGroup, option: Option, help: str | None = None) -> None:
     about = option.about
-    more: dict[str, Any] = {"dest": option.key, "help": about.help}
+    more: dict[str, Any] = {"dest": option.key, "help": help or about.help}
     if option.kind != "bool":
         more |= {"metavar": about.metavar, "type": reader(option)}
         if option.kind == "dict[str, str]":

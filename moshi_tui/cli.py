@@ -14,13 +14,15 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moshi_tui import paths
-from moshi_tui.arguments import BENCHES, flags, parse
+from moshi_tui.arguments import BENCHES, flags, parse, said
 from moshi_tui.clean import clean
-from moshi_tui.config import Settings
+from moshi_tui.config import RecordingOptions, Settings
 from moshi_tui.errors import MoshiTuiError, UsageError
 from moshi_tui.settings.layers import Merged
 
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
     from moshi_tui.session.desk import Desk
     from moshi_tui.session.engine import Engine
     from moshi_tui.session.events import Event
+    from moshi_tui.ui.shell import Outcome
 
-LIVE_SECTIONS = ("audio", "recording")
+IGNORED = {
+    "run": ("audio", "recording.record"),
+    "bench": ("audio", "recording"),
+    "replay": ("sampling", "audio.input", "recording"),
+}
+"""How the names of those settings begin that are nothing to a command."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,6 +95,7 @@ def _mend_streams() -> None:
 def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     commands: dict[str, Callable[[argparse.Namespace], int]] = {
         "run": _run,
+        "replay": _replay,
         "doctor": _doctor,
         "config": _config,
         "keys": _keys,
@@ -100,15 +109,12 @@ def _screen(args: argparse.Namespace) -> int:
     settings = _load(args).settings
     _check_files(args, settings)
     from moshi_tui.recording.folder import check_recording
+    from moshi_tui.recording.trace_file import check_trace
 
     check_recording(settings)  # a full disk is better told before the screen is up
+    check_trace(settings)
     _start_log(args)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise MoshiTuiError(
-            "No terminal",
-            "the screen needs one for its keys (stdin) and its picture (stderr)",
-            "Without a screen: moshi-tui --headless, or moshi-tui run.",
-        )
+    _require_terminal("Without a screen: moshi-tui --headless, or moshi-tui run.")
     _remember_theme(args)
     from moshi_tui.ui.app import run_app
 
@@ -126,6 +132,20 @@ def _screen(args: argparse.Namespace) -> int:
             print(f"moshi-tui: recorded {recording.seconds:.0f} s: {folder}", file=sys.stderr)
         else:
             print(f"moshi-tui: {recording.error}", file=sys.stderr)
+    return _ended(outcome)
+
+
+def _require_terminal(otherwise: str) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise MoshiTuiError(
+            "No terminal",
+            "the screen needs one for its keys (stdin) and its picture (stderr)",
+            otherwise,
+        )
+
+
+def _ended(outcome: Outcome) -> int:
+    """Say why the screen has ended, if it was a failure; returns the exit status."""
     if outcome.failure is not None:
         print(f"moshi-tui: {outcome.failure}", file=sys.stderr)
     return outcome.status
@@ -164,7 +184,8 @@ def _headless(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     merged = _load(args).settings
     # Nobody hears this talk or looks at it: what a file says about devices is not for it.
-    settings = Settings(merged.checkpoint, merged.sampling)
+    recording = RecordingOptions(trace=merged.recording.trace)
+    settings = Settings(merged.checkpoint, merged.sampling, recording=recording)
     _check_files(args, settings)
     _start_log(args)
     from moshi_tui.headless import answer_file
@@ -172,6 +193,57 @@ def _run(args: argparse.Namespace) -> int:
     return answer_file(
         settings, args.input, getattr(args, "output", None), getattr(args, "text", None)
     )
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from moshi_tui.replay import command
+
+    ways, playing = (
+        [f"--{name.replace('_', '-')}" for name in names if name in args]
+        for names in (command.WAYS, command.PLAYING)
+    )
+    sound, chosen = said(args, "audio."), said(args, "checkpoint.")
+    command.refuse_contradictions(ways, [*sound, *said(args, "screen."), *playing], sound, chosen)
+    if "render" in args:
+        command.check_picture(args.render)
+        _check_target(args.render)
+        return command.draw(args.folder, args.render)
+    if "rebuild" in args:
+        return command.rebuild_files(args.folder)
+    settings = _load(args).settings
+    if "model" in args:
+        _start_log(args)
+        return command.run_model(args.folder, settings.checkpoint if chosen else None)
+    return _replay_screen(args, settings)
+
+
+def _replay_screen(args: argparse.Namespace, merged: Settings) -> int:
+    from moshi_tui.recording.reader import Recording
+    from moshi_tui.replay.command import Playing, make_player, spare_recording
+
+    # Nobody speaks here: what a variable or a file says about a microphone is not for it.
+    audio = replace(merged.audio, input_device=None, input_file=None)
+    settings = Settings(audio=audio, recording=merged.recording, screen=merged.screen)
+    _check_files(args, settings)
+    recording = Recording(args.folder)  # left open: a thread that does not stop may read it
+    if audio.output_file is not None:
+        spare_recording(args.folder, audio.output_file)
+    _start_log(args)
+    _require_terminal("Without a screen: moshi-tui replay DIR --render talk.svg.")
+    _remember_theme(args)
+    from moshi_tui.ui.replaying import run_replay
+
+    given = vars(args)
+    playing = Playing("no_sound" not in args, given.get("speed", 1.0), given.get("from", 0.0))
+    outcome = run_replay(
+        partial(make_player, recording, settings, playing),
+        settings.screen,
+        title=args.folder.absolute().name,
+        folder=settings.recording.record_folder or Path(),
+        log=paths.log_file(),
+        remember_theme=_remember,
+    )
+    return _ended(outcome)
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -218,7 +290,7 @@ def _bench(args: argparse.Namespace) -> int:
     return lag(LagOptions(**{k: given[k] for k in LagOptions.__dataclass_fields__ if k in given}))
 
 
-_BUSY_THREADS = frozenset({"inference", "make-engine"})
+_BUSY_THREADS = frozenset({"inference", "make"})
 
 
 def _leave(status: int) -> int:
@@ -247,11 +319,11 @@ def _load(args: argparse.Namespace) -> Merged:
 
 def _remember_theme(args: argparse.Namespace) -> None:
     """`--theme` holds from now on; a file that can't be written is no reason not to talk."""
-    said = flags(args).get("screen.theme")
-    if said is None:
+    theme = flags(args).get("screen.theme")
+    if theme is None:
         return
     try:
-        _remember(said.value)
+        _remember(theme.value)
     except MoshiTuiError as error:
         print(f"moshi-tui: theme not remembered: {error.message}", file=sys.stderr)
 
@@ -267,9 +339,7 @@ def _check_files(args: argparse.Namespace, settings: Settings) -> None:
             continue
         if source is not None and source.exists() and target.exists() and target.samefile(source):
             raise UsageError("Output is the input", f"{target}", "Name another file.")
-        if target.is_dir() or not target.parent.is_dir():
-            what = "is a folder" if target.is_dir() else "is in a folder that does not exist"
-            raise MoshiTuiError("Cannot write the output", f"{target} {what}", "Name a file.")
+        _check_target(target)
     if output is not None and text is not None and output.resolve() == text.resolve():
         raise UsageError("Two outputs in one file", f"{text}", "Name another file for --text.")
     if output is not None and output.suffix.lower() != ".wav":
@@ -280,20 +350,26 @@ def _check_files(args: argparse.Namespace, settings: Settings) -> None:
         AudioReader(audio.input_file).close()
 
 
+def _check_target(target: Path) -> None:
+    if target.is_dir() or not target.parent.is_dir():
+        what = "is a folder" if target.is_dir() else "is in a folder that does not exist"
+        raise MoshiTuiError("Cannot write the output", f"{target} {what}", "Name a file.")
+
+
 def _refuse_ignored(args: argparse.Namespace) -> None:
     """Options that the chosen way of running would ignore are refused."""
-    ways = {"run": "moshi-tui run IN --output OUT.wav", "bench": "moshi-tui bench lag"}
+    ways = {
+        "run": "moshi-tui run IN --output OUT.wav",
+        "bench": "moshi-tui bench lag",
+        "replay": "moshi-tui replay DIR",
+    }
     named = [f"--{name}" for name in ("headless", "seconds") if name in args]
-    if args.command in ways:
-        named += [
-            said.origin
-            for key, said in flags(args).items()
-            if key.partition(".")[0] in LIVE_SECTIONS
-        ]
+    ignored = IGNORED.get(args.command, ())
+    named += said(args, *ignored)
     if args.command is not None and named:
         raise UsageError(
             "Contradicting options",
-            f"{', '.join(dict.fromkeys(named))} before `{args.command}` is for live sound",
+            f"{', '.join(named)} before `{args.command}` is for a talk",
             f"Write: {ways.get(args.command, 'moshi-tui ' + args.command)}",
         )
     if "seconds" in args and "headless" not in args:

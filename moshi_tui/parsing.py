@@ -177,3 +177,23 @@ def count(text: str) -> int:
             f"{clean(text)}: expected a whole number from 0 to {LARGEST_COUNT}"
         )
     return int(text)
+
+
+def speed(text: str) -> float:
+    """How fast to play, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.5 <= value <= 4:
+        raise argparse.ArgumentTypeError(f"{clean(text)}: expected a number from 0.5 to 4")
+    return value
+
+
+def place(text: str) -> float:
+    """A place in a recording, in seconds, for argparse: "90", "1:30" or "0:01:30.0"."""
+    found = re.fullmatch(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,6}(?:\.\d{0,6})?)", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{clean(text)}: expected seconds or MM:SS")
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds

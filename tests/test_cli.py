@@ -118,7 +118,7 @@ def test_a_mistyped_option_gets_the_nearest(capsys):
     [
         (["doktor"], "no command doktor (did you mean doctor?)"),
         (["config", "sho"], "no command sho (did you mean show?)"),
-        (["zzz"], "no command zzz; there are run, doctor, config, keys, bench"),
+        (["zzz"], "no command zzz; there are run, replay, doctor, config, keys, bench"),
         (["--no-asci"], "did you mean --no-ascii?"),
         (["--volume", "20"], "--volume: 20: expected a number from -40 to 12"),
         (["--theme", "pink"], "expected dark, light or contrast"),
@@ -135,7 +135,9 @@ def test_a_mistyped_word_is_told_what_there_is(words, said, capsys):
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["doctor"], ["config"], ["keys"], ["bench"]])
+@pytest.mark.parametrize(
+    "words", [[], ["run"], ["replay"], ["doctor"], ["config"], ["keys"], ["bench"]]
+)
 def test_help_fits_80_columns(words, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):

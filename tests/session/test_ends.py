@@ -65,6 +65,15 @@ def test_files_stand_in(sound, tmp_path):
     sink.close(drain=False)
 
 
+def test_the_speaker_can_be_had_alone(tmp_path):
+    audio = AudioOptions(input_file=tmp_path / "nothing", output_file=tmp_path / "out.wav")
+    sink = ends.open_speaker(Settings(audio=audio))
+    assert isinstance(sink._speaker, NullSpeaker)
+    sink.close(drain=False)
+    with pytest.raises(MoshiTuiError, match="No output"):
+        ends.open_speaker(Settings(audio=AudioOptions(output_device="usb")))
+
+
 def test_the_microphone_is_closed_if_the_speaker_refuses(sound, monkeypatch):
     closed = []
 

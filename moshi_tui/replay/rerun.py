@@ -1,0 +1,290 @@
+"""Runs the model again on what it heard: the same weights and seed should say the same.
+
+A reset begins a new run, with the seed that was in use from there on. What the recorded model said
+does not steer the new run: after the first difference it goes its own way until the next reset.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from moshi_tui.checkpoint import Cancelled, CheckpointFiles
+from moshi_tui.clean import clean
+from moshi_tui.config import OPTIONS, CheckpointOptions, SamplingOptions
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import FRAME_SECONDS
+from moshi_tui.model import Generator, Lm, LmConfig, Step
+from moshi_tui.model.device import device_name
+from moshi_tui.model.tokenizer import TextTokenizer
+from moshi_tui.recording.codes import Codes
+from moshi_tui.recording.reader import Recording
+from moshi_tui.recording.weights import describe_weights
+from moshi_tui.replay.comparison import Comparison, Difference, Gap
+from moshi_tui.replay.fields import number
+from moshi_tui.session.downloading import download_words
+from moshi_tui.session.events import Loading
+from moshi_tui.session.loading import load_language
+from moshi_tui.settings.values import BadValueError, from_toml
+
+Progress = Callable[[str, float | None], None]
+"""Gets what is being done, and how much of it is done: 0 to 1, None while unknown."""
+
+_NAME_IT = "Name the model that was recorded, e.g. moshi-tui replay DIR --model --model-dir MODEL."
+
+
+def rerun(
+    recording: Recording,
+    options: CheckpointOptions | None,
+    tell: Progress,
+    warn: Callable[[str], None],
+    stopping: Callable[[], bool],
+) -> Comparison:
+    """Load the model, feed it the recorded codes, compare. On the thread that may use MLX.
+
+    Args:
+        options: the checkpoint; None: that which the recording names.
+        warn: gets a sentence for whatever may make it say something else than was recorded.
+        stopping: asked at every step; once true, Cancelled is raised.
+
+    Raises MoshiTuiError, also if no step of the recording can be compared.
+    """
+    codes = recording.codes()
+    sampling = _sampling(recording)
+    if options is None:
+        options = _checkpoint(recording)
+    files, model, tokenizer = load_language(options, lambda event: tell(*_words(event)), stopping)
+    _check(recording, codes, model.config)
+    for doubt in _doubts(recording, files, model):
+        warn(doubt)
+    when = _moments(recording)
+    runs, gaps = _runs(codes, when)
+    if not runs:
+        raise MoshiTuiError(
+            "Nothing to compare",
+            f"{recording.folder}: {gaps[0].why if gaps else 'the model has not made a step'}.",
+            "Record a talk from its beginning (--record), or reset it (r) while you record.",
+        )
+    steps = sum(map(len, runs))
+    tally = _Tally(codes, _Words(tokenizer, model.config), when)
+    start = time.perf_counter()
+
+    def take(row: int, step: Step) -> None:
+        if stopping():
+            raise Cancelled
+        tally.take(row, step)
+        real_time = tally.steps * FRAME_SECONDS / max(time.perf_counter() - start, 1e-9)
+        tell(f"{tally.steps} of {steps} steps, {real_time:.1f} x", tally.steps / steps)
+
+    for run in runs:
+        _run(run, codes, _generator(model, sampling, int(codes.seed[run.start])), take)
+    return Comparison(
+        model=f"{files.label} {model.quantisation} on {device_name()}: {files.moshi.name}",
+        steps=steps,
+        equal=tally.equal,
+        texts=tally.texts,
+        frames=tally.frames,
+        codebooks=model.config.dep_q,
+        first=tally.first,
+        gaps=tuple(gaps),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _run(run: range, codes: Codes, generator: Generator, take: Callable[[int, Step], None]) -> None:
+    """From a reset on. The generator goes with it: two would take twice the memory."""
+    for row in run:
+        take(row, generator.step(codes.user[row]))
+
+
+class _Words:
+    """Text tokens as one reads them."""
+
+    def __init__(self, tokenizer: TextTokenizer, config: LmConfig) -> None:
+        self._tokenizer = tokenizer
+        self._silent = (0, config.existing_text_padding_id)
+
+    def __getitem__(self, token: int) -> str:
+        if token in self._silent:
+            return f"token {token} (nothing said)"
+        return f'token {token} "{self._tokenizer.piece(token).replace("▁", " ")}"'
+
+
+class _Tally:
+    """Counts what is equal, and keeps the first difference: no memory for each step.
+
+    Args:
+        when: in seconds of the recording, by the number of a frame.
+    """
+
+    def __init__(self, codes: Codes, words: _Words, when: Callable[[int], float]) -> None:
+        self.steps = self.equal = self.texts = self.frames = 0
+        self.first: Difference | None = None
+        self._codes = codes
+        self._words = words
+        self._when = when
+        self._none = np.full(codes.moshi.shape[1], -1)
+
+    def take(self, row: int, step: Step) -> None:
+        """Compare a step with the recorded one."""
+        text, frame = int(self._codes.text[row]), self._codes.moshi[row]
+        now = self._none if step.audio_codes is None else step.audio_codes.astype(np.int64)
+        same_text, same_frame = step.text_token == text, bool((now == frame).all())
+        self.steps += 1
+        self.equal += same_text and same_frame
+        self.texts += same_text
+        self.frames += same_frame and step.audio_codes is not None
+        if self.first is not None or (same_text and same_frame):
+            return
+        if not same_text:
+            told = "text", self._words[text], self._words[step.text_token]
+        else:
+            book = int((now != frame).argmax())
+            told = f"codebook {book + 1}", _code(frame[book]), _code(now[book])
+        at = self._when(int(self._codes.frame[row]))
+        self.first = Difference(int(self._codes.step[row]), at, *told)
+
+
+def _code(code: int) -> str:
+    return "no frame yet" if code < 0 else f"code {code}"
+
+
+def _runs(codes: Codes, when: Callable[[int], float]) -> tuple[list[range], list[Gap]]:
+    """Rows that can be run: those of an epoch from its first step on, until one is missing; and
+    all others."""
+    borders = [0, *(np.flatnonzero(np.diff(codes.epoch)) + 1).tolist(), len(codes)]
+    runs, gaps = [], []
+    for start, end in pairwise(borders):
+        holes = np.flatnonzero(codes.step[start:end] != np.arange(end - start))
+        stop = start + int(holes[0]) if len(holes) else end
+        if stop > start:
+            runs.append(range(start, stop))
+        if stop < end:
+            step = int(codes.step[stop])
+            why = f"the recording lacks the steps before number {step}"
+            if stop == 0:
+                why = f"it began {step} steps into the talk"
+            gaps.append(Gap(when(int(codes.frame[stop])), end - stop, why))
+    return runs, gaps
+
+
+def _generator(model: Lm, sampling: SamplingOptions, seed: int) -> Generator:
+    values = {name: value for name, value in vars(sampling).items() if value is not None}
+    return Generator(model, **{**values, "seed": seed})
+
+
+def _moments(recording: Recording) -> Callable[[int], float]:
+    """When a frame was heard, in seconds of the recording: frames are counted at the microphone,
+    so it can be told from the newest one that a record knows."""
+    try:
+        known = [(number(recording.header["frames"], "first"), 0.0)]
+        for record in recording.records:
+            if record["type"] == "lag":
+                known.append((number(record, "frame"), number(record, "t")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(recording, f"the numbers of its frames can't be read ({error})") from error
+    frames, times = np.array(known).T
+
+    def when(frame: int) -> float:
+        place = max(0, int(np.searchsorted(frames, frame, side="right")) - 1)
+        return float(times[place] + (frame - frames[place]) * FRAME_SECONDS)
+
+    return when
+
+
+# What the header tells.
+
+
+def _sampling(recording: Recording) -> SamplingOptions:
+    told = _told(recording, "sampling")
+    needed = {option.name for option in OPTIONS if option.section == "sampling"} - {"seed"}
+    missing = needed - told.keys()
+    if missing:
+        raise _damaged(recording, f"its header has no {', '.join(sorted(missing))}")
+    return SamplingOptions(**told)
+
+
+def _checkpoint(recording: Recording) -> CheckpointOptions:
+    told = _told(recording, "checkpoint")
+    if "checkpoint" not in recording.header:
+        raise MoshiTuiError("Which model?", f"{recording.folder} does not say it.", _NAME_IT)
+    return CheckpointOptions(**told)
+
+
+def _told(recording: Recording, section: str) -> dict[str, Any]:
+    """A section of the settings that the header has, checked as if it stood in a file."""
+    told = recording.header.get(section, {})
+    if not isinstance(told, dict):
+        raise _damaged(recording, f"{section} is {told!r}")
+    values = {}
+    for option in OPTIONS:
+        value = told.get(option.name) if option.section == section else None
+        if value is None:
+            continue
+        try:
+            values[option.name] = from_toml(option, value, recording.folder)
+        except BadValueError as error:
+            found = f"{section}: {option.name} is {value!r}, not {error}"
+            raise _damaged(recording, found) from error
+    return values
+
+
+def _damaged(recording: Recording, what: str) -> MoshiTuiError:
+    return MoshiTuiError(
+        "Damaged recording", f"{recording.folder}: {clean(what)}.", "Take another recording."
+    )
+
+
+def _check(recording: Recording, codes: Codes, config: LmConfig) -> None:
+    """Refuse codes that this model can't have heard or said."""
+    for name, values in codes.arrays().items():
+        dimensions = 2 if name in ("user", "moshi") else 1
+        if values.ndim != dimensions or len(values) != len(codes) or values.dtype.kind not in "iu":
+            raise _damaged(recording, f"its codes have {name} of {values.shape} {values.dtype}")
+    made = codes.user.shape[1], codes.moshi.shape[1]
+    if made != (config.n_user, config.dep_q):
+        found = f"{made[0]} codebooks of the user and {made[1]} of Moshi"
+        needed = f"{config.n_user} and {config.dep_q}"
+        raise _another(recording, f"was made with {found}, the model has {needed}")
+    for name, values, low, end in (
+        ("user's codes", codes.user, 0, config.card),
+        ("Moshi's codes", codes.moshi, -1, config.card),
+        ("text tokens", codes.text, 0, config.text_card),
+    ):
+        if values.size and not low <= values.min() <= values.max() < end:
+            found = f"from {values.min()} to {values.max()}"
+            raise _another(recording, f"has {name} {found}, the model's are below {end}")
+
+
+def _another(recording: Recording, found: str) -> MoshiTuiError:
+    return MoshiTuiError("Another model", f"{recording.folder} {found}.", _NAME_IT)
+
+
+def _doubts(recording: Recording, files: CheckpointFiles, model: Lm) -> list[str]:
+    """Why the model may say something else than was recorded."""
+    header = recording.header
+    doubts = []
+    recorded, here = header.get("weights"), describe_weights(files.moshi)
+    if not isinstance(recorded, dict):
+        doubts.append("the recording does not say with which weights it was made")
+    elif recorded.get("fingerprint") != here["fingerprint"]:
+        doubts.append(f"other weights: recorded with {recorded.get('file')}, not {files.moshi}")
+    for what, then, now in (
+        ("precision", header.get("quant"), model.quantisation),
+        ("device", header.get("device"), device_name()),
+        ("MLX", header.get("packages", {}).get("mlx"), version("mlx")),
+    ):
+        if then != now:
+            doubts.append(f"another {what}: recorded with {then}, now {now}")
+    return doubts
+
+
+def _words(event: Loading) -> tuple[str, float | None]:
+    if event.download is not None:
+        return f"{event.detail}: {download_words(event.download)}", event.fraction
+    return event.detail, event.fraction
