@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from moshi_tui.audio.devices import Device
 from moshi_tui.audio.levels import Level
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.session.events import Event, Loading, Ready, SessionInfo, Side
+from moshi_tui.frames import FRAME_RATE
+from moshi_tui.session.events import Event, Loading, Ready, SessionInfo, Side, Sought
 from moshi_tui.session.stats import Stats
 from moshi_tui.ui.engine_port import Listener
 
@@ -22,6 +24,18 @@ INFO = SessionInfo(
     speaker="Headphones",
     seed=1,
 )
+
+
+def call_on_thread(listener: Listener, events: Sequence[Event]) -> None:
+    """With each of the events, on another thread than ours; returns when it is done."""
+
+    def run() -> None:
+        for event in events:
+            listener(event)
+
+    thread = threading.Thread(target=run, name="fake")
+    thread.start()
+    thread.join()
 
 
 class FakeEngine:
@@ -81,13 +95,7 @@ class FakeEngine:
         listener = self._listener
         assert listener is not None, "no engine was made yet"
 
-        def run() -> None:
-            for event in events:
-                listener(event)
-
-        thread = threading.Thread(target=run, name="fake-engine")
-        thread.start()
-        thread.join()
+        call_on_thread(listener, events)
 
     def load(self) -> None:
         """Fire all of a quick loading."""
@@ -142,3 +150,61 @@ class FakeDesk:
         self.calls.append(("play_tone", device.name))
         if self.error is not None:
             raise self.error
+
+
+class FakePlayer:
+    """A `PlayerLike` that stands wherever the test puts it.
+
+    Use it as the factory's result: `ReplayApp(player.listen_to)`. It answers `seek` as the real
+    player does: the numbers are there at once, `Sought` follows on another thread.
+    """
+
+    def __init__(self, events: Sequence[Event] = (), *, length_s: float = 60.0) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.stats = Stats()
+        self.events = tuple(events)
+        self.length_s = length_s
+        self.paused = False
+        self.speed = 1.0
+        self._listener: Listener | None = None
+
+    def listen_to(self, listener: Listener) -> FakePlayer:
+        """The factory."""
+        self._listener = listener
+        return self
+
+    def start(self) -> None:
+        self.calls.append(("start",))
+        self.fire(Ready(INFO))
+
+    def stop(self, timeout: float) -> bool:
+        self.calls.append(("stop", timeout))
+        return True
+
+    def pause(self, paused: bool) -> None:
+        self.calls.append(("pause", paused))
+        self.paused = paused
+
+    def seek(self, position_s: float) -> None:
+        self.calls.append(("seek", round(position_s, 2)))
+        self.at(position_s)
+        events = tuple(event for event in self.events if event.frame <= self.stats.frame)
+        self.fire(Sought(position_s, events))
+
+    def set_speed(self, speed: float) -> None:
+        self.calls.append(("set_speed", speed))
+        self.speed = speed
+
+    def set_volume(self, db: float) -> None:
+        self.calls.append(("set_volume", db))
+        self.stats = replace(self.stats, volume_db=db)
+
+    def at(self, position_s: float, **numbers: Any) -> None:
+        """It has come to this place."""
+        frame = round(position_s * FRAME_RATE)
+        self.stats = replace(self.stats, elapsed_s=position_s, frame=frame, **numbers)
+
+    def fire(self, *events: Event) -> None:
+        """Call the listener with each, on a thread of its own; returns when it is done."""
+        assert self._listener is not None, "no player was made yet"
+        call_on_thread(self._listener, events)

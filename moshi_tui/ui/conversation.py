@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy, deepcopy
 from dataclasses import dataclass
 
 from moshi_tui.clean import Cleaner, clean
@@ -80,6 +81,23 @@ class Conversation:
         self._interruption: Interruption | None = None
         self._blank = ""  # spaces said in a pause, for the front of the next utterance
         self._cleaner = Cleaner()
+
+    def fork(self) -> Conversation:
+        """Another one that begins like this; what is told to one does not reach the other. Quick:
+        they share the entries that can't change any more."""
+        other = copy(self)
+        other.entries = list(self.entries)
+        other._pauses, other._cleaner = deepcopy(self._pauses), copy(self._cleaner)
+        other._catch_up, other._interruption = copy(self._catch_up), copy(self._interruption)
+        for index in {
+            self.open,
+            self._turn,
+            _told_by(self._catch_up),
+            _told_by(self._interruption),
+        }:
+            if index is not None:
+                other.entries[index] = copy(self.entries[index])
+        return other
 
     def add_piece(self, frame: int, text: str) -> int:
         """Moshi said a piece of text in this frame."""
@@ -199,6 +217,11 @@ class Conversation:
         else:
             self.entries[episode.entry].text = text
         return episode.entry
+
+
+def _told_by(episode: Episode | None) -> int | None:
+    """Index of its entry."""
+    return None if episode is None else episode.entry
 
 
 def _lasted(frames: int) -> str:

@@ -68,6 +68,10 @@ class PlayerLike(Protocol):
         """Of the recording."""
 
     @property
+    def events(self) -> Sequence[Event]:
+        """What `Sought` has at the end of the recording: all that happens in it."""
+
+    @property
     def paused(self) -> bool:
         """It stands still; also at its end."""
 

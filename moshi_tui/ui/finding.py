@@ -35,6 +35,8 @@ class Finder:
     def __init__(self, entries: list[Entry]) -> None:
         self.match: Match | None = None
         """Where the reader is; None if there is nothing."""
+        self.words = ""
+        """What is looked for."""
         self._entries = entries
         self._needle = ""
         self._origin: tuple[int, int] | None = None
@@ -65,6 +67,7 @@ class Finder:
     def look_for(self, words: str) -> None:
         """Find these from now on (blanks alone find nothing), and go to the last at or before
         where the search began, else to the first after it."""
+        self.words = words
         self._needle = words.casefold() if words.strip() else ""
         self.match = None
         self.update_from(0)

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from moshi_tui.ui.screens import talk
+from moshi_tui.ui.screens import panels
 
 
 @pytest.fixture(autouse=True)
 def _quick_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers change with every look at the engine, not with every fifth: tests wait less."""
-    monkeypatch.setattr(talk, "POLLS_A_NUMBER", 1)
+    monkeypatch.setattr(panels, "POLLS_A_NUMBER", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from textual.app import App
@@ -11,7 +12,8 @@ from textual.pilot import Pilot
 
 from moshi_tui.config import ScreenOptions
 from moshi_tui.ui.app import MoshiApp
-from tests.fakes import FakeDesk, FakeEngine
+from moshi_tui.ui.replaying import ReplayApp
+from tests.fakes import FakeDesk, FakeEngine, FakePlayer
 from tests.ui.small import until as until
 
 
@@ -55,5 +57,22 @@ async def talking(
     async with started(engine, size, options, **more) as (app, pilot):
         engine.load()
         await until(pilot, lambda: app.talk is not None and app.screen is app.talk)
+        await pilot.pause()
+        yield app, pilot
+
+
+@asynccontextmanager
+async def replaying(
+    player: FakePlayer,
+    size: tuple[int, int] = (80, 24),
+    options: ScreenOptions = ScreenOptions(),  # noqa: B008 - frozen
+    *,
+    folder: Path = Path(),
+    notifications: bool = False,
+) -> AsyncIterator[tuple[ReplayApp, Pilot[None]]]:
+    """An app that plays."""
+    app = ReplayApp(player.listen_to, options, title="moshi-20261123-101010", folder=folder)
+    async with app.run_test(size=size, notifications=notifications) as pilot:
+        await until(pilot, lambda: app.replay is not None and app.screen is app.replay)
         await pilot.pause()
         yield app, pilot

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from moshi_tui.ui.keys import GROUPS, KEYS, as_text
+from moshi_tui.ui.keys import GROUPS, KEYS, REPLAY_KEYS, as_text
 
 
 def test_every_key_is_listed_under_its_heading() -> None:
@@ -13,7 +13,8 @@ def test_every_key_is_listed_under_its_heading() -> None:
     ends = [*list(starts.values())[1:], len(lines)]
     for (group, start), end in zip(starts.items(), ends, strict=True):
         listed = [line for line in lines[start + 1 : end] if line]
-        keys = [key for key in KEYS if key.group == group]
+        table = REPLAY_KEYS if group == "replay" else KEYS
+        keys = [key for key in table if key.group == group]
         assert len(listed) == len(keys)
         for line, key in zip(listed, keys, strict=True):
             assert line.startswith(f"  {key.shown} ")
@@ -31,8 +32,9 @@ def test_explanations_stand_in_one_column() -> None:
 
 
 def test_no_key_does_two_things() -> None:
-    names = [name for key in KEYS for name in key.keys.split(",")]
-    assert len(names) == len(set(names))
+    for table in (KEYS, REPLAY_KEYS):
+        names = [name for key in table for name in key.keys.split(",")]
+        assert len(names) == len(set(names))
 
 
 def test_the_list_needs_no_screen() -> None:

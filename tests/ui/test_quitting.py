@@ -21,8 +21,10 @@ SCRIPT = """
 import os, sys, threading
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.events import Failed, Loading, Ready, TextPiece
+from moshi_tui.config import ScreenOptions
 from moshi_tui.ui.app import run_app
-from tests.fakes import INFO, FakeDesk, FakeEngine
+from moshi_tui.ui.replaying import run_replay
+from tests.fakes import INFO, FakeDesk, FakeEngine, FakePlayer
 
 state, stop_seconds, heeds = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "heeds"
 
@@ -42,7 +44,11 @@ class Engine(FakeEngine):
         if state == "crash":
             self.stats = None
 
-outcome = run_app(Engine(stop_seconds=stop_seconds, heeds_timeout=heeds).listen_to, FakeDesk)
+if state == "replay":
+    outcome = run_replay(FakePlayer().listen_to, ScreenOptions(), title="a talk")
+else:
+    engine = Engine(stop_seconds=stop_seconds, heeds_timeout=heeds)
+    outcome = run_app(engine.listen_to, FakeDesk)
 os.write(1, f"<{outcome.status} {outcome.stopped}>".encode())
 os._exit(outcome.status)
 """
@@ -53,6 +59,7 @@ SHOWN = {
     "talking": "Hey you",
     "talk-failed": "It broke",
     "crash": "Hey you",
+    "replay": "01:00",
 }
 LEFT_SCREEN = "\x1b[?1049l"
 CURSOR_SHOWN = "\x1b[?25h"
@@ -114,6 +121,7 @@ def terminals() -> Iterator[list[Terminal]]:
         ("talking", 0.3, "heeds", "q", "<0 True>"),
         ("talking", 30.0, "heeds", "\x11", "<0 False>"),
         ("talk-failed", 30.0, "ignores", "q", "<1 False>"),
+        ("replay", 0.0, "heeds", "q", "<0 True>"),
     ],
 )
 def test_gone_within_a_second_and_the_terminal_as_it_was(

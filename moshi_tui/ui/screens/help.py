@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 
 from moshi_tui import paths
 from moshi_tui.clean import clean
-from moshi_tui.ui.keys import GROUPS, KEYS
+from moshi_tui.ui.keys import GROUPS, Key
 from moshi_tui.ui.numbers import MEANINGS
 from moshi_tui.ui.widgets.flow import Flow, KeyLine, wrapped
 from moshi_tui.ui.widgets.panel import Row
@@ -31,6 +31,7 @@ class HelpScreen(ModalScreen[None]):
     """Scrolls by the arrow keys; Esc closes.
 
     Args:
+        keys: those of the screen below.
         places: what is kept where, to be told besides settings and log.
         ascii: for a terminal without box characters.
     """
@@ -66,11 +67,16 @@ class HelpScreen(ModalScreen[None]):
     }
     """
 
-    def __init__(self, places: Mapping[str, Path] | None = None, *, ascii: bool = False) -> None:
+    def __init__(
+        self,
+        keys: Sequence[Key],
+        places: Mapping[str, Path] | None = None,
+        *,
+        ascii: bool = False,
+    ) -> None:
         super().__init__(classes="-ascii" if ascii else None)
-        self._text = _HelpText(
-            {**(places or {}), "Settings": paths.config_file(), "Log": paths.log_file()}
-        )
+        files = {**(places or {}), "Settings": paths.config_file(), "Log": paths.log_file()}
+        self._text = _HelpText(keys, files)
         self._page = VerticalScroll(self._text)
         self._keys = KeyLine(("Up Down" if ascii else "↑↓", "Read on"), ("Esc", "Close"))
 
@@ -93,11 +99,13 @@ class HelpScreen(ModalScreen[None]):
 class _HelpText(Flow):
     """Headings, and under them words with their explanations."""
 
-    def __init__(self, places: Mapping[str, Path]) -> None:
+    def __init__(self, keys: Sequence[Key], places: Mapping[str, Path]) -> None:
         super().__init__()
+        groups = {key.group for key in keys}
         self._parts: dict[str, Sequence[tuple[str, str]]] = {
-            heading: [(key.shown, key.help) for key in KEYS if key.group == group]
+            heading: [(key.shown, key.help) for key in keys if key.group == group]
             for group, heading in GROUPS.items()
+            if group in groups
         }
         self._parts["The numbers"] = [*MEANINGS.items(), ("health", _HEALTH)]
         self._parts["Files"] = [(name, clean(paths.shown(path))) for name, path in places.items()]

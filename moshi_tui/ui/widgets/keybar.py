@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from textual.events import Click
 
-from moshi_tui.ui.keys import KEYS, Key
+from moshi_tui.ui.keys import Key
 from moshi_tui.ui.widgets.panel import Panel, Part, clicked
 
 _ALWAYS = frozenset({"help", "quit"})
@@ -17,6 +18,7 @@ class KeyBar(Panel):
     """One line of keys with their labels, those of the table that fit; each can be clicked.
 
     Args:
+        keys: the table.
         labels: called for the labels that are not those of the table now ("Unmute"), by action.
         failed: asked whether only the keys of a failed talk are of use.
         needed: asked for the actions that are shown however narrow it is, besides help and quit.
@@ -33,11 +35,16 @@ class KeyBar(Panel):
 
     def __init__(
         self,
+        keys: Sequence[Key],
         labels: Callable[[], Mapping[str, str]] = dict,
         failed: Callable[[], bool] = lambda: False,
         needed: Callable[[], frozenset[str]] = frozenset,
+        *,
+        ascii: bool = False,
     ) -> None:
         super().__init__()
+        self._ascii = ascii
+        self._keys = [key for key in keys if key.footer]
         self._labels = labels
         self._failed = failed
         self._needed = needed
@@ -55,25 +62,24 @@ class KeyBar(Panel):
         """The labels or the keys of use may have changed."""
         labels = self._labels()
         failed = self._failed()
-        keys = [key for key in KEYS if key.footer and (key.on_failure or not failed)]
-        texts = [(key, labels.get(key.action, key.label)) for key in keys]
         width = self.room.width
-        if _cells(texts) > width:
-            texts = [
-                (key, key.short if key.short and label == key.label else label)
-                for key, label in texts
-            ]
+        shown = [
+            _Shown(key, key.name(ascii=self._ascii), labels.get(key.action, key.label))
+            for key in self._keys
+            if key.on_failure or not failed
+        ]
+        if _cells(shown) > width:
+            shown = [each.shorter() for each in shown]
         self._spots = []
         row: list[Part] = []
         x = 0
-        for key, label in _fitting(texts, width, _ALWAYS | self._needed()):
+        for each in _fitting(shown, width, _ALWAYS | self._needed()):
             if row:
                 row.append(("  ", ""))
                 x += 2
-            row += [(key.name, "accent"), (f" {label}", "")]
-            width = len(key.name) + 1 + len(label)
-            self._spots.append((x, x + width, key.action))
-            x += width
+            row += [(each.name, "accent"), (f" {each.label}", "")]
+            self._spots.append((x, x + each.cells, each.key.action))
+            x += each.cells
         self.set_rows([tuple(row)])
 
     async def on_click(self, event: Click) -> None:
@@ -84,16 +90,30 @@ class KeyBar(Panel):
             await self.run_action(f"screen.{action}" if action != "quit" else "app.quit")
 
 
-def _cells(keys: list[tuple[Key, str]]) -> int:
-    return sum(len(key.name) + 1 + len(label) + 2 for key, label in keys) - 2
+class _Shown(NamedTuple):
+    """A key as it is shown."""
+
+    key: Key
+    name: str
+    label: str
+
+    @property
+    def cells(self) -> int:
+        return len(self.name) + 1 + len(self.label)
+
+    def shorter(self) -> _Shown:
+        plain = self.key.short and self.label == self.key.label
+        return self._replace(label=self.key.short) if plain else self
 
 
-def _fitting(
-    keys: list[tuple[Key, str]], width: int, always: frozenset[str]
-) -> list[tuple[Key, str]]:
+def _cells(shown: list[_Shown]) -> int:
+    return sum(each.cells + 2 for each in shown) - 2
+
+
+def _fitting(shown: list[_Shown], width: int, always: frozenset[str]) -> list[_Shown]:
     """Those that fit in `width` cells, in order, with room for those of `always` kept."""
-    chosen = [pair for pair in keys if pair[0].action in always]
-    for pair in keys:
-        if pair[0].action not in always and _cells([*chosen, pair]) <= width:
-            chosen.append(pair)
-    return [pair for pair in keys if pair in chosen]
+    chosen = [each for each in shown if each.key.action in always]
+    for each in shown:
+        if each.key.action not in always and _cells([*chosen, each]) <= width:
+            chosen.append(each)
+    return [each for each in shown if each in chosen]

@@ -11,8 +11,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from moshi_tui.ui.conversation import MOSHI, YOU, Conversation, Entry
+from moshi_tui.ui.finding import Finder
 from moshi_tui.ui.lines import NARROW, Line, Lines
-from moshi_tui.ui.selecting import line_number
+from moshi_tui.ui.selecting import Place, line_number
 from moshi_tui.ui.text import snap
 
 Layer = tuple[int, int, str]
@@ -92,7 +93,53 @@ class Painter:
         return segments
 
 
-def over(node: Widget, look: str) -> Style:
+def layers_of(
+    index: int, entries: Sequence[Entry], finder: Finder, selected: tuple[Place, Place] | None
+) -> list[Layer]:
+    """What looks different in an entry: what is found, over it what is selected."""
+    layers: list[Layer] = []
+    for nth, span in enumerate(finder.spans(index)):
+        layers.append((*span, "transcript--match"))
+        if finder.match == (index, nth):
+            layers.append((*span, "transcript--current"))
+    if selected is not None:
+        first, last = selected
+        if first.entry <= index <= last.entry:
+            length = len(entries[index].text)
+            start = first.char if index == first.entry else 0
+            end = min(length, last.char) if index == last.entry else length
+            layers.append((start, end, "screen--selection"))
+    return layers
+
+
+class Looks:
+    """The styles of a transcript by the names of their looks, remembered; "" is plain."""
+
+    def __init__(self, transcript: Widget) -> None:
+        self._transcript = transcript
+        self._styles: dict[str, Style] = {}
+
+    def __call__(self, look: str) -> Style:
+        """The style."""
+        if look not in self._styles:
+            self._styles[look] = self._find(look)
+        return self._styles[look]
+
+    def forget(self) -> None:
+        """Colours may be others."""
+        self._styles.clear()
+
+    def _find(self, look: str) -> Style:
+        if not look:
+            return self._transcript.rich_style
+        if look == "screen--selection":
+            return _over(self._transcript.screen, look)
+        if look in ("transcript--match", "transcript--current"):
+            return _over(self._transcript, look)
+        return self._transcript.get_component_rich_style(look)
+
+
+def _over(node: Widget, look: str) -> Style:
     """The style of a look that lies over another: what it leaves open is the other's."""
     style = node.get_component_rich_style(look, partial=True)
     if style.bgcolor is None:

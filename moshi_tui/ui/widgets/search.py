@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -53,7 +54,11 @@ class SearchBar(Horizontal):
 
 
 class ConversationPanel(Kept, Container):
-    """The transcript; while searching, with a line at its bottom for what to look for."""
+    """The transcript; while searching, with a line at its bottom for what to look for.
+
+    Args:
+        on_enter: what Enter does while searching, instead of going to the match before.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "step(-1)", "The one before", show=False),
@@ -76,9 +81,15 @@ class ConversationPanel(Kept, Container):
     """
 
     def __init__(
-        self, conversation: Conversation, *, ascii: bool = False, id: str | None = None
+        self,
+        conversation: Conversation,
+        *,
+        ascii: bool = False,
+        on_enter: Callable[[], None] | None = None,
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
+        self._entered = on_enter
         self.transcript = Transcript(conversation, ascii=ascii)
         self._bar = SearchBar()
 
@@ -112,9 +123,12 @@ class ConversationPanel(Kept, Container):
             self.transcript.find(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter: the one before."""
+        """Enter."""
         event.stop()
-        self.transcript.find_next(-1)
+        if self._entered is None:
+            self.transcript.find_next(-1)
+        else:
+            self._entered()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a search the keys are free for others."""

@@ -50,6 +50,10 @@ class TimingPanel(Panel):
         """Remember a lag without drawing anything."""
         self._history.add(stats.elapsed_s, stats.lag_ms)
 
+    def forget(self) -> None:
+        """The lags so far no longer count."""
+        self._history = LagHistory()
+
     def show(self, stats: Stats) -> None:
         """Take the newest numbers in."""
         self.note(stats)

@@ -1,4 +1,4 @@
-"""The first line: what is running, what is being recorded, and for how long."""
+"""The first line: what is running, or being played, and how far it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROGRAM = "moshi-tui"
 
 
 class TitleBar(Panel):
-    """Program on the left, what runs in the middle, recording and time on the right."""
+    """Program on the left, what it is about in the middle, times on the right."""
 
     DEFAULT_CSS = """
     TitleBar {
@@ -22,15 +22,14 @@ class TitleBar(Panel):
     }
     """
 
-    def __init__(self, info: str, *, ascii: bool = False) -> None:
+    def __init__(self, info: str) -> None:
         super().__init__()
         self._info = clean(info)
-        self._dot = "*" if ascii else "●"
-        self._shown: tuple[int, int | None] = (0, None)
+        self._right: Row = ()
 
-    def show(self, elapsed_s: float, recording_s: float | None) -> None:
-        """Take the newest times in; whole seconds, as more is not shown."""
-        self._shown = int(elapsed_s), None if recording_s is None else int(recording_s)
+    def show(self, right: Row) -> None:
+        """Take the newest times in."""
+        self._right = right
         self._draw()
 
     def on_resize(self) -> None:
@@ -38,10 +37,7 @@ class TitleBar(Panel):
         self._draw()
 
     def _draw(self) -> None:
-        elapsed, recording = self._shown
-        right: Row = ((clock(elapsed), "strong"),)
-        if recording is not None:
-            right = ((f"{self._dot} REC {clock(recording, short=True)}  ", "poor"), *right)
+        right = self._right
         width = self.room.width
         room = max(0, width - len(PROGRAM) - cells(right) - 4)
         info = self._info
@@ -53,10 +49,34 @@ class TitleBar(Panel):
         self.set_rows([((PROGRAM, "accent"), (" " * before + info + " " * after, ""), *right)])
 
 
+def talk_times(elapsed_s: float, recording_s: float | None, *, ascii: bool) -> Row:
+    """How long the talk lasts, and its recording; whole seconds, as more is not shown."""
+    right: Row = ((clock(int(elapsed_s)), "strong"),)
+    if recording_s is None:
+        return right
+    recorded = clock(int(recording_s), short=True)
+    return ((f"{'*' if ascii else '●'} REC {recorded}  ", "poor"), *right)
+
+
+def replay_times(
+    position_s: float, length_s: float, speed: float, state: str, *, ascii: bool
+) -> Row:
+    """Where in the recording it is. `state`: "playing", "paused", or other words."""
+    signs = {"playing": ">" if ascii else "▶", "paused": "||" if ascii else "▮▮"}
+    pace = "" if speed == 1 else f" {speed:g}x"
+    length = clock(int(length_s), short=True)
+    position = clock(int(position_s), short=True).rjust(len(length))
+    return (
+        (f"{signs.get(state, state)}{pace}  ", "good" if state == "playing" else "fair"),
+        (position, "strong"),
+        (f" / {length}", "quiet"),
+    )
+
+
 def clock(seconds: int, *, short: bool = False) -> str:
-    """hh:mm:ss; `short`: mm:ss below an hour."""
+    """hh:mm:ss; `short`: mm:ss below an hour, then h:mm:ss."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    if short and not hours:
-        return f"{minutes:02}:{seconds:02}"
+    if short:
+        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
     return f"{hours:02}:{minutes:02}:{seconds:02}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
@@ -13,12 +12,12 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from moshi_tui.ui.conversation import Conversation
+from moshi_tui.ui.conversation import Conversation, Entry
 from moshi_tui.ui.finding import Finder, Found
 from moshi_tui.ui.lines import Lines
 from moshi_tui.ui.selecting import Place, moved, places, selected_text, whole_entries
 from moshi_tui.ui.widgets.kept import Kept
-from moshi_tui.ui.widgets.painting import Layer, Painter, over
+from moshi_tui.ui.widgets.painting import Looks, Painter, layers_of
 
 _KEPT_STRIPS = 400
 """Painted lines to remember: some pages, for scrolling."""
@@ -83,12 +82,10 @@ class Transcript(Kept, ScrollView, can_focus=True):
         self, conversation: Conversation, *, ascii: bool = False, id: str | None = None
     ) -> None:
         self._strips: dict[int, Strip] = {}
-        self._styles: dict[str, Style] = {}
+        self._looks = Looks(self)
         super().__init__(id=id)
-        self._conversation = conversation
-        self._lines = Lines(conversation)
-        self._painter = Painter(conversation, self._lines, self._style, ascii=ascii)
-        self._finder = Finder(conversation.entries)
+        self._ascii = ascii
+        self._take(conversation)
         self._selected: tuple[Place, Place] | None = None
         self._marks: tuple[int, int] | None = None  # selected by keys: from this entry to that
         self._cursor: int | None = None  # the entry that it stands behind
@@ -96,6 +93,33 @@ class Transcript(Kept, ScrollView, can_focus=True):
         self._unseen = 0  # lines that have come since the reader left the end
 
     # What the conversation does
+
+    def _take(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._lines = Lines(conversation)
+        self._painter = Painter(conversation, self._lines, self._looks, ascii=self._ascii)
+        self._finder = Finder(conversation.entries)
+
+    def show(self, conversation: Conversation) -> None:
+        """Another conversation, from its end on: nothing is selected any more, what is looked for
+        is looked for anew."""
+        if self._selected is not None:
+            self.screen.clear_selection()
+        words, width = self._finder.words, self._lines.width
+        self._take(conversation)
+        self._selected = self._marks = self._cursor = None
+        self._unseen, self._at_end = 0, True
+        if not width:  # not laid out yet
+            return
+        self._lines.set_width(width)
+        self._strips.clear()
+        self._set_height()
+        self._move_cursor()
+        self._to_end()
+        self._give_hint()
+        self.refresh()
+        if self.found is not None:
+            self.find(words)
 
     def update_from(self, index: int) -> None:
         """Entry `index` has changed or is new: what the methods of `Conversation` return."""
@@ -291,6 +315,13 @@ class Transcript(Kept, ScrollView, can_focus=True):
         self._marks = anchor, head
         self.screen.selections = {self: whole_entries(*sorted(self._marks))}
 
+    @property
+    def chosen(self) -> Entry | None:
+        """The entry that is selected (of several the first), or else the one that is found."""
+        place = self._finder.match if self._selected is None else self._selected[0]
+        entries = self._conversation.entries
+        return None if place is None or place.entry >= len(entries) else entries[place.entry]
+
     # Searching
 
     def find(self, words: str) -> None:
@@ -343,7 +374,7 @@ class Transcript(Kept, ScrollView, can_focus=True):
         """A line of the viewport."""
         line = self.scroll_offset.y + y
         if line >= len(self._lines):
-            return Strip.blank(self.size.width, self._style(""))
+            return Strip.blank(self.size.width, self._looks(""))
         strip = self._strips.get(line)
         if strip is None:
             if len(self._strips) >= _KEPT_STRIPS:
@@ -354,40 +385,11 @@ class Transcript(Kept, ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Colours may be others."""
         super().notify_style_update()
-        self._styles.clear()
+        self._looks.forget()
         self._strips.clear()
 
     def _paint(self, number: int) -> Strip:
         line = self._lines[number]
         cursor = line.entry == self._cursor and number == self._lines.last(line.entry)
-        return self._painter.strip(line, self.size.width, self._layers(line.entry), cursor=cursor)
-
-    def _layers(self, index: int) -> list[Layer]:
-        """What looks different in an entry: what is found, over it what is selected."""
-        layers: list[Layer] = []
-        for nth, span in enumerate(self._finder.spans(index)):
-            layers.append((*span, "transcript--match"))
-            if self._finder.match == (index, nth):
-                layers.append((*span, "transcript--current"))
-        if self._selected is not None:
-            first, last = self._selected
-            if first.entry <= index <= last.entry:
-                length = len(self._conversation.entries[index].text)
-                start = first.char if index == first.entry else 0
-                end = min(length, last.char) if index == last.entry else length
-                layers.append((start, end, "screen--selection"))
-        return layers
-
-    def _style(self, look: str) -> Style:
-        style = self._styles.get(look)
-        if style is None:
-            if not look:
-                style = self.rich_style
-            elif look == "screen--selection":
-                style = over(self.screen, look)
-            elif look in ("transcript--match", "transcript--current"):
-                style = over(self, look)
-            else:
-                style = self.get_component_rich_style(look)
-            self._styles[look] = style
-        return style
+        layers = layers_of(line.entry, self._conversation.entries, self._finder, self._selected)
+        return self._painter.strip(line, self.size.width, layers, cursor=cursor)
