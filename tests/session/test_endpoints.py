@@ -83,6 +83,13 @@ def test_an_incomplete_frame_is_waited_for_but_not_for_ever():
     assert np.array_equal(frame.pcm, ramp(0, FRAME_SAMPLES))
 
 
+def test_a_device_has_a_rate_and_a_file_in_its_place_has_none():
+    microphone = Hand(44_100).microphone
+    assert LiveSource(microphone).rate is None
+    microphone.device = "a sound card"
+    assert LiveSource(microphone).rate == 44_100
+
+
 @pytest.mark.parametrize("rate", [16_000, 24_000, 44_100, 48_000])
 @pytest.mark.parametrize("stamped", [True, False])
 def test_a_frame_knows_when_it_was_captured(rate, stamped):

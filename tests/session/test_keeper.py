@@ -147,6 +147,14 @@ def test_another_device_is_opened_and_the_old_one_closed(kept):
     assert kept.system.looks == 0
 
 
+def test_a_change_tells_the_rate_of_the_new_device(kept, monkeypatch):
+    monkeypatch.setattr(EarSink, "rate", 44_100)
+    kept.system.there = kept.system.listed = [OLD, USB]
+    kept.keeper.use("output", USB)
+    kept.wait(lambda: kept.events)
+    assert kept.events == [DeviceChanged(7, "output", "USB Audio", 44_100)]
+
+
 def test_the_one_that_is_in_use_is_not_opened_twice(kept):
     kept.keeper.use("input", OLD)
     kept.wait(lambda: kept.events)
