@@ -126,6 +126,7 @@ def _screen(args: argparse.Namespace) -> int:
         folder=settings.recording.record_folder,
         remember_theme=_remember,
     )
+    _await_recordings()
     for recording in outcome.recorded:
         folder = clean(str(recording.folder))
         if recording.error is None:
@@ -133,6 +134,15 @@ def _screen(args: argparse.Namespace) -> int:
         else:
             print(f"moshi-tui: {recording.error}", file=sys.stderr)
     return _ended(outcome)
+
+
+def _await_recordings() -> None:
+    """After hours of talk it takes a second or two until all files of a recording are there."""
+    from moshi_tui.recording.recorder import COMPLETE_SECONDS, all_complete
+
+    if not all_complete(1.0):
+        print("moshi-tui: completing the recording (Ctrl-C leaves it as it is)", file=sys.stderr)
+        all_complete(COMPLETE_SECONDS)
 
 
 def _require_terminal(otherwise: str) -> None:

@@ -21,6 +21,7 @@ from moshi_tui.config import Settings
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.recording.folder import check_recording
+from moshi_tui.recording.recorder import COMPLETE_SECONDS
 from moshi_tui.recording.trace_file import check_trace
 from moshi_tui.session.catchup import CatchUp, Interruption, duration
 from moshi_tui.session.downloading import download_words
@@ -48,8 +49,6 @@ from moshi_tui.session.stats import Skips, Stats
 
 STOP_SECONDS = 0.5
 """What the engine gets to end in."""
-RECORDED_SECONDS = 1.0
-"""What a recording gets after that to be completed in, if a long step holds the engine up."""
 AFTER_INPUT_SECONDS = 3.0
 """How long Moshi may go on after the file that stands for the microphone is over."""
 LOADING_LINE_SECONDS = 5.0
@@ -286,7 +285,7 @@ class _Recordings:
         """The talk is over: say what happened since, and wait for a recording to be completed."""
         for event in told:
             self.take(event)
-        deadline = time.monotonic() + RECORDED_SECONDS
+        deadline = time.monotonic() + COMPLETE_SECONDS
         while self._under_way and (left := deadline - time.monotonic()) > 0:
             with suppress(queue.Empty):
                 self.take(events.get(timeout=left))

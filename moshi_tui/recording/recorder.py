@@ -53,9 +53,15 @@ NUMBERS_SECONDS = 1.0
 FARTHEST_SECONDS = 60.0
 """Nothing is placed further ahead of now: such a time stamp is wrong."""
 
+COMPLETE_SECONDS = 30.0
+"""A recording that was stopped is complete by then, however long it is and however slow the
+disk."""
+
 _TAIL = SAMPLE_RATE // 2
 """The user's sound is on its way for a moment: a recording that is stopped ends with what has
 arrived of it, at most so much earlier."""
+
+_THREAD = "recorder"
 
 E = TypeVar("E")
 
@@ -115,7 +121,7 @@ class Recorder(Generic[E]):
         self._queue: queue.Queue[Callable[[Files], None]] = queue.Queue(QUEUE_ITEMS)
         self._until: float | None = None
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_THREAD, daemon=True)
         self._thread.start()
 
     @property
@@ -319,6 +325,16 @@ class Recorder(Generic[E]):
             "codes": {"user": contents.n_user, "moshi": contents.n_moshi},
             "microphone": MICROPHONE if contents.raw else None,
         }
+
+
+def all_complete(timeout: float) -> bool:
+    """Wait until every recording of this process that was stopped is complete, at most so many
+    seconds; returns whether that is so."""
+    deadline = time.monotonic() + timeout
+    threads = [thread for thread in threading.enumerate() if thread.name == _THREAD]
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
 
 
 def _tried(make: Callable[[], None]) -> Exception | None:

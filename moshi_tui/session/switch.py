@@ -157,11 +157,16 @@ class _Switchable(ABC, Generic[End]):
         return self.now.end.level()
 
     def _take_over(self) -> None:
-        while self._coming:
+        while True:
             try:
-                self._swap(self._coming[0])
+                coming = self._coming[0]
+            except IndexError:
+                return
+            try:
+                self._swap(coming)
             finally:
-                self._coming.popleft()
+                with suppress(IndexError):  # all that comes has been closed meanwhile
+                    self._coming.popleft()
 
     def _stand_in(self, end: End, error: MoshiTuiError) -> None:
         why = error.message.removeprefix(f"{self.name}: ")

@@ -208,8 +208,9 @@ class Outcome(NamedTuple):
     now: a thread in the middle of a long step can't be interrupted."""
     failure: MoshiTuiError | None
     """What the error screen said."""
-    recorded: tuple[RecordingStopped, ...] = ()
-    """The recordings of the talk, in order."""
+    recorded: Sequence[RecordingStopped] = ()
+    """The recordings of the talk, in order; one that is still being completed appears once it
+    is."""
 
 
 @contextmanager
@@ -241,4 +242,4 @@ def run_shell(make_app: Callable[[], Shell], log: Path) -> Outcome:
             with _deaf_to_signals():  # they ask for what is being done
                 if app.stopper is not None:
                     stopped = app.stopper.finish()
-    return Outcome(app.return_code or 0, stopped, app.failure, tuple(app.recorded))
+    return Outcome(app.return_code or 0, stopped, app.failure, app.recorded)
