@@ -10,7 +10,17 @@ from moshi_tui import __version__, paths
 from moshi_tui.clean import clean
 from moshi_tui.config import OPTIONS, SECTIONS, Option
 from moshi_tui.errors import MoshiTuiError
-from moshi_tui.parsing import Parser, Switch, count, path, place, positive, reader, speed
+from moshi_tui.parsing import (
+    Parser,
+    Switch,
+    count,
+    know_each_other,
+    path,
+    place,
+    positive,
+    reader,
+    speed,
+)
 from moshi_tui.settings.layers import Given
 
 DESCRIPTION = """Talk with Moshi, a speech model that listens and speaks at the same time,
@@ -99,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
     other.add_argument(
         "--version", action="version", version=f"moshi-tui {__version__}", help="print the version"
     )
+    know_each_other(top)
     return top
 
 

@@ -43,9 +43,10 @@ IGNORED = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status.
 
-    0: done. 1: something failed, a check of `doctor` or `bench --check` among it. 2: the words are
-    wrong: an unknown option or name, a value that can't be, options that contradict each other
-    (also a variable or the settings file). 130: interrupted. 141: whoever read our output has gone.
+    0: done. 1: something failed, a check of `doctor` or `bench --check` among it, or the model says
+    something else than it did (`replay --model`). 2: the words are wrong: an unknown option or
+    name, a value that can't be, options that contradict each other (also a variable or the
+    settings file). 130: interrupted. 141: whoever read our output has gone.
     """
     # NumPy's OpenBLAS spins on every core between its calls, which starves the other stages: on 2
     # cores `run --demo` went at 0.9 instead of 2.9 times real time. Must precede NumPy's import.
@@ -68,7 +69,8 @@ def _run_command(argv: Sequence[str] | None) -> int:
         status = _command(args)(args)
         sys.stdout.flush()
     except MoshiTuiError as error:
-        print(f"moshi-tui: {error}", file=sys.stderr)
+        # It may name what stands in somebody else's file: only its own lines may be lines.
+        print("moshi-tui:", "\n".join(map(clean, f"{error}".split("\n"))), file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         return 130
@@ -185,6 +187,13 @@ def _remember(theme: str) -> None:
 def _headless(args: argparse.Namespace) -> int:
     settings = _load(args).settings
     _check_files(args, settings)
+    raw, record = settings.recording.record_raw, settings.recording.record
+    if raw and not record and said(args, "recording.record_raw"):
+        raise UsageError(
+            "Nothing is recorded",
+            "--record-raw is for a recording, which has no key here",
+            "Add --record.",
+        )
     _start_log(args)
     from moshi_tui.headless import talk
 
@@ -361,9 +370,16 @@ def _check_files(args: argparse.Namespace, settings: Settings) -> None:
 
 
 def _check_target(target: Path) -> None:
-    if target.is_dir() or not target.parent.is_dir():
-        what = "is a folder" if target.is_dir() else "is in a folder that does not exist"
-        raise MoshiTuiError("Cannot write the output", f"{target} {what}", "Name a file.")
+    """Files are written beside their place and moved there: a device would be lost by that."""
+    if target.is_dir():
+        what = "is a folder"
+    elif target.exists() and not target.is_file():
+        what = "is no regular file"
+    elif not target.parent.is_dir():
+        what = "is in a folder that does not exist"
+    else:
+        return
+    raise MoshiTuiError("Cannot write the output", f"{target} {what}", "Name a file.")
 
 
 def _refuse_ignored(args: argparse.Namespace) -> None:

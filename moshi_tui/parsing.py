@@ -72,6 +72,9 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and where help is."""
 
+    of_others: frozenset[str] = frozenset()
+    """Options of other commands: who gives them has not mistyped them."""
+
     def __init__(self, **more: Any) -> None:
         super().__init__(
             **{
@@ -91,6 +94,8 @@ class Parser(argparse.ArgumentParser):
             words = words[: words.index("--")]
         for word in words:
             name = word.partition("=")[0]
+            if name in self.of_others and name not in known:
+                self.error(f"{name} is no option of {self.prog.rpartition(' ')[2]}")
             if name.startswith("--") and name not in known:
                 self.error(f"no option {clean(name)}{did_you_mean(name, known)}")
         self._refuse_command_as_value(words)
@@ -124,6 +129,15 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
         self.exit(2, f"moshi-tui: {message}\nSee {self.prog} --help\n")
+
+
+def know_each_other(parser: argparse.ArgumentParser) -> None:
+    """Tell each command of this one which options there are elsewhere."""
+    options = frozenset(_all_options(parser))
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                command.of_others = options
 
 
 def _all_options(parser: argparse.ArgumentParser) -> set[str]:

@@ -166,6 +166,8 @@ class FakePlayer:
         self.length_s = length_s
         self.paused = False
         self.speed = 1.0
+        self.lags: dict[int, float] = {}
+        """By the second from which on it was so; set by the test."""
         self._listener: Listener | None = None
 
     def listen_to(self, listener: Listener) -> FakePlayer:
@@ -190,6 +192,10 @@ class FakePlayer:
         self.at(position_s)
         events = tuple(event for event in self.events if event.frame <= self.stats.frame)
         self.fire(Sought(position_s, events))
+
+    def lag_ms(self, position_s: float) -> float | None:
+        known = [second for second in self.lags if second <= position_s]
+        return self.lags[max(known)] if known else None
 
     def set_speed(self, speed: float) -> None:
         self.calls.append(("set_speed", speed))

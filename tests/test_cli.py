@@ -377,6 +377,31 @@ def test_headless_that_cannot_record_is_refused_before_loading(speech, tmp_path,
     assert "recording to" not in error
 
 
+def test_raw_sound_without_a_recording_is_refused_where_no_key_can_begin_one(capsys):
+    assert cli.main(["--demo", "--headless", "--record-raw", "--output", "/nowhere/x"]) == 1
+    assert cli.main(["--demo", "--headless", "--record-raw"]) == 2
+    assert "Add --record." in capsys.readouterr().err
+
+
+def test_wrong_words_have_one_status_wherever_they_stand(tmp_path, monkeypatch, capsys):
+    (tmp_path / "c.toml").write_text("[checkpoint]\nquant = 5\n")
+    assert cli.main(["--config", str(tmp_path / "c.toml"), "--headless"]) == 2
+    monkeypatch.setenv("MOSHI_TUI_QUANT", "5")
+    assert cli.main(["--headless"]) == 2
+    assert capsys.readouterr().err.count("expected 4, 8 or") == 2
+    for words in (["--quant", "5"], ["run", "in.wav", "--record"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        assert end.value.code == 2
+    assert "--record is no option of run" in capsys.readouterr().err
+
+
+def test_a_device_is_not_replaced_by_a_file(speech, tmp_path, capsys):
+    os.mkfifo(tmp_path / "out")
+    assert cli.main(["run", str(speech), "--demo", "--text", str(tmp_path / "out")]) == 1
+    assert "is no regular file" in capsys.readouterr().err
+
+
 class LosingEngine:
     """Its recording fails, or is completed, while it stops."""
 

@@ -48,3 +48,17 @@ def test_a_recording_opens_as_it_says(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (found["header"]["type"], found["events"][-1]["type"]) == ("header", "end")
     assert found["words"].startswith("Hello there.")
     assert found["codes"]["user"].shape == (62, 8)
+
+
+def test_what_tests_need_is_installed_by_the_checks() -> None:
+    told = set(re.search(r"skip without them \(`apt install ([^`]+)`", README)[1].split())
+    run = (Path(__file__).parents[1] / ".ci" / "run").read_text(encoding="utf-8")
+    assert told <= set(run.partition("packages=(")[2].partition(")")[0].split())
+
+
+def test_pictures_and_benches_that_it_names_are_there() -> None:
+    root = Path(__file__).parents[1]
+    for picture in re.findall(r"!\[[^]]+\]\(([^)]+)\)", README):
+        assert (root / picture).is_file(), picture
+    for bench in re.findall(r"`(?:…|PYTHONPATH=. python) ([\w/]+\.py)", README):
+        assert (root / "tests" / "bench" / Path(bench).name).is_file(), bench

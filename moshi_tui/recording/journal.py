@@ -9,12 +9,14 @@ them. So whoever reads the file while it grows should begin anew now and then. A
 completed ends with `type` "end".
 
 The file is UTF-8; what is not ASCII is escaped, so that no text in it can steer a terminal, and
-even half a surrogate pair comes back as it was.
+even half a surrogate pair comes back as it was. A number that is none (JSON has no NaN and no
+infinity) is null.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -28,6 +30,8 @@ WINDOW_SECONDS = 5.0
 """How much later than others a record may come and still be put before them."""
 
 Record = dict[str, Any]
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class Journal:
@@ -59,7 +63,7 @@ class Journal:
         t: float = record.get("t", 0.0)
         place = bisect_right(self._times, t)
         self._times.insert(place, t)
-        self._lines.insert(place, json.dumps(record, separators=(",", ":")).encode() + b"\n")
+        self._lines.insert(place, _line(record))
         self._right = min(self._right, place)
         self.newest = max(self.newest, t)
 
@@ -81,6 +85,23 @@ class Journal:
     def close(self) -> None:
         """May be called twice."""
         self._file.close()
+
+
+def _line(record: Record) -> bytes:
+    try:
+        text = _ENCODER.encode(record)
+    except ValueError:
+        text = _ENCODER.encode(_finite(record))
+    return text.encode() + b"\n"
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for whatever is no number."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_journal(path: Path) -> Iterator[Record]:

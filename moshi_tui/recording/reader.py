@@ -90,7 +90,7 @@ class Recording:
                 f"{self.folder} has neither codes.npz nor codes.npy.",
                 "The model can only be run again on a recording that has them.",
             ) from error
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, MemoryError) as error:
             raise _unreadable(self.folder, error) from error
 
     def close(self) -> None:

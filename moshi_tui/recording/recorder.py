@@ -239,7 +239,8 @@ class Recorder(Generic[E]):
         while self._until is None:
             now = self._clock()
             if now >= numbers_at:
-                numbers_at = now + NUMBERS_SECONDS
+                late = now - numbers_at
+                numbers_at = now + NUMBERS_SECONDS - late % NUMBERS_SECONDS
                 self._add(files, {"at": now, **self._wishes.numbers()})
             if now >= sync_at:
                 sync_at = now + SYNC_SECONDS
@@ -248,7 +249,7 @@ class Recorder(Generic[E]):
                     told = True
                     self._wishes.gaps(files.folder)
             with suppress(queue.Empty):
-                self._queue.get(timeout=max(0.01, sync_at - now))(files)
+                self._queue.get(timeout=max(0.01, min(sync_at, numbers_at) - now))(files)
 
     def _sync(self, files: Files) -> None:
         """Bring the files up to date."""

@@ -60,6 +60,7 @@ class _Cues:
 
     def __init__(self) -> None:
         self._now = 0  # the newest time
+        self._voice = 0  # when the newest piece of text is heard
         self._moshi: list[_Cue] = []
         self._user: list[_Cue] = []
         self._turn: int | None = None  # when the user's turn that goes on began
@@ -70,7 +71,9 @@ class _Cues:
         self._now = max(self._now, at)
         kind = record["type"]
         if kind == "text":
-            self._add_piece(record, at)
+            # The text comes before the voice, by what is on its way to the ear.
+            self._voice = max(self._voice, at + _ms(record.get("ahead", 0.0)))
+            self._add_piece(record, self._voice)
         elif kind == "user_start":
             self._end_turn(at)
             self._turn = at

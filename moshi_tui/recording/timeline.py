@@ -57,10 +57,12 @@ class Track:
         """Put `pcm` [n] float32 where its first sample belongs.
 
         Where it overlaps with what was placed before by more than the tolerance (a device that has
-        been changed), it takes its place: later news are better.
+        been changed), it takes its place: later news are better. What is no number is silent.
         """
         if not len(pcm):
             return
+        if not np.isfinite(pcm).all():
+            pcm = np.nan_to_num(pcm, nan=0.0, posinf=0.0, neginf=0.0)
         error = at - self.end
         silent = float(np.abs(pcm[:FADE]).max()) < _SILENT
         if self._flowing and abs(error) <= (_DEADBAND if silent else TOLERANCE):

@@ -15,6 +15,9 @@ LONG_SECONDS = 10.0
 """What Moshi says for longer goes on in another line after the sentence..."""
 LONGEST_SECONDS = 20.0
 """...and at the latest after the word."""
+QUIET_SECONDS = 10.0
+"""What comes so long after its last piece is in another line, too: while Moshi is silent for hours
+its last line shall not keep all that follows from being settled."""
 
 
 class Transcript:
@@ -52,6 +55,8 @@ class Transcript:
 
     def take(self) -> str:
         """The lines that will not change any more and were not taken yet."""
+        if self._said is not None and self._now > self._said.last + QUIET_SECONDS + WINDOW_SECONDS:
+            self._said.over, self._said = True, None
         lines = []
         while (
             self._entries
@@ -83,6 +88,7 @@ class Transcript:
                 self._said.over = True
             self._said = self._begin(_Entry(record["t"], "Moshi", over=False))
         self._said.text += record["text"]
+        self._said.last = max(self._said.last, record["t"])
 
     def _end_turn(self, record: Record) -> None:
         began = max(0.0, record["t"] - record["seconds"])
@@ -152,7 +158,7 @@ def ends_sentence(text: str) -> bool:
 
 class _Entry:
     def __init__(self, t: float, speaker: str, text: str = "", *, over: bool = True) -> None:
-        self.t = t
+        self.t = self.last = t
         self.text = text
         self.over = over
         """Nothing will be added."""
@@ -191,6 +197,8 @@ class _Happened(_Entry):
 
 def _is_long(said: _Entry, record: Record) -> bool:
     """Whether what Moshi says goes on in another line with this piece."""
+    if record["t"] > said.last + QUIET_SECONDS:
+        return True
     if not record["text"].startswith(" "):  # it is in a word
         return False
     lasted = record["t"] - said.t

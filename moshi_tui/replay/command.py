@@ -141,8 +141,11 @@ def run_model(folder: Path, options: CheckpointOptions | None) -> int:
     step may still be under way after KeyboardInterrupt.
     """
     from moshi_tui.recording.reader import Recording
+    from moshi_tui.replay.named import named_checkpoint, sources
 
     with closing(Recording(folder)) as recording:
+        if options is None and not (named := named_checkpoint(recording)).demo:
+            print(f"moshi-tui: the recording names its model: {sources(named)}", file=sys.stderr)
         comparison = _Run(recording, options).result()
     for line in comparison.lines():
         print(clean(line))

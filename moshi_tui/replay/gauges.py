@@ -88,6 +88,12 @@ class Gauges:
             **(_timing(self._lags[newest]) if newest >= 0 else {}),
         )
 
+    def lag_ms(self, position_s: float) -> float | None:
+        """The lag alone; None where it is not known."""
+        newest = bisect_right(self._lag_times, position_s) - 1
+        lag = self._lags[newest].get("lag_ms") if newest >= 0 else None
+        return None if lag is None else float(lag)
+
     def _add(self, record: Record) -> None:
         kind = text(record, "type")
         if kind == "lag":

@@ -199,11 +199,12 @@ def _png(svg: str, zoom: float) -> bytes:
 
 
 def _write(out: Path, data: bytes) -> None:
-    fresh = out.with_name(f".{out.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    real = Path(os.path.realpath(out))  # a link stays one
+    fresh = real.with_name(f".{real.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
         try:
             fresh.write_bytes(data)
-            os.replace(fresh, out)
+            os.replace(fresh, real)
         finally:
             fresh.unlink(missing_ok=True)
     except OSError as error:

@@ -119,6 +119,10 @@ class Player:
         """All that happens in the recording."""
         return self._reciter.all_until(self.length_s)
 
+    def lag_ms(self, position_s: float) -> float | None:
+        """How far Moshi was behind at that place; None where nobody knew."""
+        return self._gauges.lag_ms(position_s)
+
     @property
     def paused(self) -> bool:
         """It stands still, or is about to; also at its end."""
@@ -307,8 +311,8 @@ def _about_the_end(recording: Recording) -> Iterator[Notice]:
     """How the recording ended, if not as it should."""
     if not recording.complete:
         yield Notice(
-            "The recording was broken off",
-            f"It ends after {recording.seconds:.0f} s: moshi-tui was killed, or records still.",
+            "The recording has no end",
+            "moshi-tui was killed, or still records. This is what was there when it was opened.",
             frame=0,
         )
     elif error := recording.records[-1].get("error"):

@@ -10,12 +10,10 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from moshi_tui.checkpoint import Cancelled, CheckpointFiles
-from moshi_tui.clean import clean
+from moshi_tui.checkpoint import Cancelled, CheckpointFiles, resolve
 from moshi_tui.config import OPTIONS, CheckpointOptions, SamplingOptions
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
@@ -27,15 +25,13 @@ from moshi_tui.recording.reader import Recording
 from moshi_tui.recording.weights import describe_weights
 from moshi_tui.replay.comparison import Comparison, Difference, Gap
 from moshi_tui.replay.fields import number
+from moshi_tui.replay.named import NAME_IT, damaged, named_checkpoint, resolve_named, told
 from moshi_tui.session.downloading import download_words
 from moshi_tui.session.events import Loading
 from moshi_tui.session.loading import load_language
-from moshi_tui.settings.values import BadValueError, from_toml
 
 Progress = Callable[[str, float | None], None]
 """Gets what is being done, and how much of it is done: 0 to 1, None while unknown."""
-
-_NAME_IT = "Name the model that was recorded, e.g. moshi-tui replay DIR --model --model-dir MODEL."
 
 
 def rerun(
@@ -54,14 +50,11 @@ def rerun(
 
     Raises MoshiTuiError, also if no step of the recording can be compared.
     """
-    codes = recording.codes()
+    codes = _whole(recording, recording.codes())
     sampling = _sampling(recording)
+    find = resolve
     if options is None:
-        options = _checkpoint(recording)
-    files, model, tokenizer = load_language(options, lambda event: tell(*_words(event)), stopping)
-    _check(recording, codes, model.config)
-    for doubt in _doubts(recording, files, model):
-        warn(doubt)
+        options, find = named_checkpoint(recording), resolve_named
     when = _moments(recording)
     runs, gaps = _runs(codes, when)
     if not runs:
@@ -70,6 +63,12 @@ def rerun(
             f"{recording.folder}: {gaps[0].why if gaps else 'the model has not made a step'}.",
             "Record a talk from its beginning (--record), or reset it (r) while you record.",
         )
+    files, model, tokenizer = load_language(
+        options, lambda event: tell(*_words(event)), stopping, find
+    )
+    _check(recording, codes, model.config)
+    for doubt in _doubts(recording, files, model):
+        warn(doubt)
     steps = sum(map(len, runs))
     tally = _Tally(codes, _Words(tokenizer, model.config), when)
     start = time.perf_counter()
@@ -187,7 +186,7 @@ def _moments(recording: Recording) -> Callable[[int], float]:
             if record["type"] == "lag":
                 known.append((number(record, "frame"), number(record, "t")))
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(recording, f"the numbers of its frames can't be read ({error})") from error
+        raise damaged(recording, f"the numbers of its frames can't be read ({error})") from error
     frames, times = np.array(known).T
 
     def when(frame: int) -> float:
@@ -201,51 +200,25 @@ def _moments(recording: Recording) -> Callable[[int], float]:
 
 
 def _sampling(recording: Recording) -> SamplingOptions:
-    told = _told(recording, "sampling")
+    values = told(recording, "sampling")
     needed = {option.name for option in OPTIONS if option.section == "sampling"} - {"seed"}
-    missing = needed - told.keys()
+    missing = needed - values.keys()
     if missing:
-        raise _damaged(recording, f"its header has no {', '.join(sorted(missing))}")
-    return SamplingOptions(**told)
+        raise damaged(recording, f"its header has no {', '.join(sorted(missing))}")
+    return SamplingOptions(**values)
 
 
-def _checkpoint(recording: Recording) -> CheckpointOptions:
-    told = _told(recording, "checkpoint")
-    if "checkpoint" not in recording.header:
-        raise MoshiTuiError("Which model?", f"{recording.folder} does not say it.", _NAME_IT)
-    return CheckpointOptions(**told)
-
-
-def _told(recording: Recording, section: str) -> dict[str, Any]:
-    """A section of the settings that the header has, checked as if it stood in a file."""
-    told = recording.header.get(section, {})
-    if not isinstance(told, dict):
-        raise _damaged(recording, f"{section} is {told!r}")
-    values = {}
-    for option in OPTIONS:
-        value = told.get(option.name) if option.section == section else None
-        if value is None:
-            continue
-        try:
-            values[option.name] = from_toml(option, value, recording.folder)
-        except BadValueError as error:
-            found = f"{section}: {option.name} is {value!r}, not {error}"
-            raise _damaged(recording, found) from error
-    return values
-
-
-def _damaged(recording: Recording, what: str) -> MoshiTuiError:
-    return MoshiTuiError(
-        "Damaged recording", f"{recording.folder}: {clean(what)}.", "Take another recording."
-    )
+def _whole(recording: Recording, codes: Codes) -> Codes:
+    """The same; refuse what no model can have written."""
+    for name, values in codes.arrays().items():
+        dimensions = 2 if name in ("user", "moshi") else 1
+        if values.ndim != dimensions or len(values) != len(codes) or values.dtype.kind not in "iu":
+            raise damaged(recording, f"its codes have {name} of {values.shape} {values.dtype}")
+    return codes
 
 
 def _check(recording: Recording, codes: Codes, config: LmConfig) -> None:
     """Refuse codes that this model can't have heard or said."""
-    for name, values in codes.arrays().items():
-        dimensions = 2 if name in ("user", "moshi") else 1
-        if values.ndim != dimensions or len(values) != len(codes) or values.dtype.kind not in "iu":
-            raise _damaged(recording, f"its codes have {name} of {values.shape} {values.dtype}")
     made = codes.user.shape[1], codes.moshi.shape[1]
     if made != (config.n_user, config.dep_q):
         found = f"{made[0]} codebooks of the user and {made[1]} of Moshi"
@@ -262,12 +235,14 @@ def _check(recording: Recording, codes: Codes, config: LmConfig) -> None:
 
 
 def _another(recording: Recording, found: str) -> MoshiTuiError:
-    return MoshiTuiError("Another model", f"{recording.folder} {found}.", _NAME_IT)
+    return MoshiTuiError("Another model", f"{recording.folder} {found}.", NAME_IT)
 
 
 def _doubts(recording: Recording, files: CheckpointFiles, model: Lm) -> list[str]:
     """Why the model may say something else than was recorded."""
     header = recording.header
+    packages = header.get("packages")
+    mlx = packages.get("mlx") if isinstance(packages, dict) else None
     doubts = []
     recorded, here = header.get("weights"), describe_weights(files.moshi)
     if not isinstance(recorded, dict):
@@ -277,7 +252,7 @@ def _doubts(recording: Recording, files: CheckpointFiles, model: Lm) -> list[str
     for what, then, now in (
         ("precision", header.get("quant"), model.quantisation),
         ("device", header.get("device"), device_name()),
-        ("MLX", header.get("packages", {}).get("mlx"), version("mlx")),
+        ("MLX", mlx, version("mlx")),
     ):
         if then != now:
             doubts.append(f"another {what}: recorded with {then}, now {now}")

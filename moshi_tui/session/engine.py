@@ -152,7 +152,10 @@ class Engine:
         return not self._main.is_alive()
 
     def set_muted(self, muted: bool) -> None:
-        """Let the model hear silence instead of the microphone, from the next frame on."""
+        """Let the model hear silence instead of the microphone, from the next frame on. What was
+        said while muted is not heard later either, however far behind the program is."""
+        if self._shared.muted and not muted:
+            self._shared.unmuted_at = self._shared.clock()
         self._shared.muted = muted
 
     def reset(self) -> None:

@@ -16,7 +16,7 @@ from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES
 from moshi_tui.recording.journal import Record
 from moshi_tui.recording.weights import describe_weights
 from moshi_tui.session.endpoints import FrameSink, FrameSource
-from moshi_tui.session.events import SessionInfo
+from moshi_tui.session.events import SessionInfo, Side
 from moshi_tui.session.loading import Parts
 from moshi_tui.session.stats import Stats
 
@@ -39,10 +39,34 @@ class Talk:
     stats: Callable[[], Stats]
 
 
-def heading(settings: Settings, talk: Talk, frame: int) -> Record:
-    """The header of a recording that begins with this frame, beyond what the recorder knows. Reads
-    2 MB of the weights."""
-    info, parts, source, sink = talk.info, talk.parts, talk.source, talk.sink
+@dataclass(frozen=True)
+class Moment:
+    """What may be otherwise a moment later."""
+
+    frame: int
+    """The user's newest."""
+    seed: int
+    devices: dict[Side, str]
+    rates: dict[Side, int | None]
+    volume_db: float
+
+    @classmethod
+    def of(cls, talk: Talk, frame: int, volume_db: float) -> Moment:
+        """This moment."""
+        source, sink = talk.source, talk.sink
+        return cls(
+            frame,
+            talk.parts.generator.seed,
+            {"input": source.name, "output": sink.name},
+            {"input": source.rate, "output": sink.rate},
+            volume_db,
+        )
+
+
+def heading(settings: Settings, talk: Talk, moment: Moment) -> Record:
+    """The header of a recording that begins at this moment, beyond what the recorder knows. Reads
+    4 MB of the weights."""
+    info, parts = talk.info, talk.parts
     sampling = asdict(settings.sampling) | parts.sampling
     del sampling["seed"]  # it says None where one was drawn
     return {
@@ -53,14 +77,14 @@ def heading(settings: Settings, talk: Talk, frame: int) -> Record:
         "quant": info.quant,
         "device": info.device,
         "codec": info.codec,
-        "seed": parts.generator.seed,
+        "seed": moment.seed,
         "sampling": sampling,
         "checkpoint": _chosen(settings.checkpoint),
         "weights": _weights(parts.files.moshi),
-        "devices": {"input": source.name, "output": sink.name},
-        "rates": {"input": source.rate, "output": sink.rate},
-        "volume_db": talk.stats().volume_db,
-        "frames": {"rate": FRAME_RATE, "samples": FRAME_SAMPLES, "first": frame},
+        "devices": moment.devices,
+        "rates": moment.rates,
+        "volume_db": moment.volume_db,
+        "frames": {"rate": FRAME_RATE, "samples": FRAME_SAMPLES, "first": moment.frame},
     }
 
 

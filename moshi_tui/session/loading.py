@@ -75,12 +75,16 @@ def load_parts(
 
 
 def load_language(
-    options: CheckpointOptions, tell: Callable[[Loading], None], stopping: Callable[[], bool]
+    options: CheckpointOptions,
+    tell: Callable[[Loading], None],
+    stopping: Callable[[], bool],
+    find: Callable[..., CheckpointFiles] = resolve,
 ) -> tuple[CheckpointFiles, Lm, TextTokenizer]:
-    """Files, weights and vocabulary: what it takes to run the model on codes. As `load_parts`."""
+    """Files, weights and vocabulary: what it takes to run the model on codes. As `load_parts`;
+    `find` is called as `checkpoint.resolve`."""
     say = _teller(tell, stopping)
     say("files", "Looking for the checkpoint")
-    files = _files(options, say, stopping)
+    files = _files(options, say, stopping, find)
     model = _model(files, say)
     return files, model, _tokenizer(files, model.config)
 
@@ -108,7 +112,12 @@ def _teller(tell: Callable[[Loading], None], stopping: Callable[[], bool]) -> _S
     return say
 
 
-def _files(options: CheckpointOptions, say: _Say, stopping: Callable[[], bool]) -> CheckpointFiles:
+def _files(
+    options: CheckpointOptions,
+    say: _Say,
+    stopping: Callable[[], bool],
+    find: Callable[..., CheckpointFiles],
+) -> CheckpointFiles:
     meter = DownloadMeter()
 
     def on_progress(progress: Progress) -> None:
@@ -118,7 +127,7 @@ def _files(options: CheckpointOptions, say: _Say, stopping: Callable[[], bool]) 
         say("files", detail, fraction, meter.look(progress))
 
     if not options.demo:
-        return resolve(options, progress=on_progress, cancelled=stopping)
+        return find(options, progress=on_progress, cancelled=stopping)
     say("files", "The demo checkpoint (made at the first start)")
     return replace(resolve(CheckpointOptions(model_dir=demo_folder())), label="demo")
 

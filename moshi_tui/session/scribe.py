@@ -3,7 +3,8 @@
 Every record has `at` (seconds by the session's clock; the recorder makes `t` of it), `frame` and
 `type`:
 
-    text         token, text as the model said it, begins: Moshi had paused before it
+    text         token, text as the model said it, begins: Moshi had paused before it, ahead: so
+                 many seconds later the voice says it (left out while nothing has been answered)
     user_start   the user begins to speak, or speaks already when the recording begins
     user_stop    seconds: how long it was, levels: dBFS (RMS) of each 0.24 s of it; each start has
                  its stop, if only because the recording ends
@@ -28,8 +29,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
+from moshi_tui.audio.levels import QUIETEST_DB
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.recording.journal import Record
 from moshi_tui.session.events import (
@@ -72,31 +74,45 @@ _NUMBERS = (
 )
 
 
+@dataclass(frozen=True)
+class Told:
+    """An event, and what else was so at that moment."""
+
+    event: Event
+    seed: int
+    """The one in use: two resets may follow each other before anybody describes the first."""
+
+
 class Scribe:
     """Describes the events of one recording, in order. Belongs to the recorder's thread.
 
     Args:
         newest: number of the newest frame of the user, and when it ended.
-        seed: the one in use now.
         since: when the recording begins, by the session's clock; what was before is left out.
+        lag_ms: `Stats.lag_ms` of now.
+        delay: frames by which the model's voice comes behind its text.
     """
 
     def __init__(
         self,
         newest: Callable[[], tuple[int, float]],
-        seed: Callable[[], int],
         since: float = 0.0,
+        lag_ms: Callable[[], float | None] = lambda: None,
+        delay: int = 0,
     ) -> None:
         self._newest = newest
-        self._seed = seed
         self._since = since
+        self._lag_ms = lag_ms
+        self._delay = delay
+        self._muted = False
         self._pauses = Pauses()
         self._saying = False  # an utterance of Moshi goes on
         self._turn: UserTurn | None = None  # the user's that goes on, as it was told last
 
-    def describe(self, event: Event, at: float) -> Iterator[Record]:
+    def describe(self, told: Told, at: float) -> Iterator[Record]:
         """The records of an event that happened at this moment; none for what is no part of the
         talk."""
+        event = told.event
         if isinstance(event, UserTurn):
             yield from self._user(event)
             return
@@ -106,6 +122,7 @@ class Scribe:
                 self._saying = True
                 self._pauses.word(event.frame)
                 what = {"type": "text", "token": event.token, "text": event.text, "begins": begins}
+                what |= self._ahead(event.frame, at)
             case Skipped():
                 if event.side == "user":
                     self._pauses.skip(event.frame, event.frames)
@@ -113,8 +130,11 @@ class Scribe:
                 what["ms"] = round(event.ms, 3)
             case WasReset():
                 self._saying = False
-                what = {"type": "reset", "seed": self._seed()}
+                what = {"type": "reset", "seed": told.seed}
             case Muted():
+                if event.muted == self._muted:  # a recording that begins muted has said so
+                    return
+                self._muted = event.muted
                 what = {"type": "mute", "muted": event.muted}
             case Underrun():
                 what = {"type": "underrun", "ms": round(event.ms, 3)}
@@ -162,8 +182,17 @@ class Scribe:
                 "frame": end,
                 "type": "user_stop",
                 "seconds": round((event.frames - before) * FRAME_SECONDS, 2),
-                "levels": [round(level, 1) for level in levels],
+                "levels": [_loudness(level) for level in levels],
             }
+
+    def _ahead(self, frame: int, at: float) -> Record:
+        """In how many seconds the voice says what became text with this frame: it is in the answer
+        to a later one, and that is heard as late as answers are by now."""
+        lag_ms = self._lag_ms()
+        if lag_ms is None:
+            return {}
+        heard_at = self._when(frame + self._delay + 1) + lag_ms / 1000
+        return {"ahead": round(max(0.0, heard_at - at), 3)}
 
     def _when(self, frame: int) -> float:
         """When a frame began at the microphone: frames are counted there, so it can be told from
@@ -185,3 +214,8 @@ def lag(stats: Stats) -> Record:
 
 def _rounded(number: float | None) -> float | None:
     return round(number, 1) if isinstance(number, float) else number
+
+
+def _loudness(level_db: float) -> float:
+    """A number, also of a microphone that delivers none."""
+    return round(level_db, 1) if math.isfinite(level_db) else QUIETEST_DB

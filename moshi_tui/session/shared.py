@@ -133,7 +133,9 @@ class Shared:
     step_began: float | None = None
     """When the model began the step that it is in. Written by the inference thread."""
     muted: bool = False
-    """Written by whoever calls `Engine.set_muted`."""
+    """Written by whoever calls `Engine.set_muted`, as is unmuted_at."""
+    unmuted_at: float = float("-inf")
+    """What was at the microphone before that moment was said while muted, and is never heard."""
     frames: int = 0
     """Frames stepped. Written by the inference thread, as are frame, context_used, memory and
     started_at."""

@@ -7,6 +7,7 @@ that they belong to, each stage starts afresh when it meets a new one, and drops
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -41,6 +42,8 @@ from moshi_tui.session.volume import Volume
 log = logging.getLogger(__name__)
 
 _NOTHING = np.zeros(0, np.float32)
+_RISE = np.linspace(0.0, 1.0, round(0.005 * SAMPLE_RATE), endpoint=False, dtype=np.float32)
+"""A step would be a click to the codec."""
 
 
 class EncodeStage:
@@ -93,7 +96,7 @@ class EncodeStage:
         """Encode what there is in one call, hand it on frame by frame."""
         self._tell_changes()
         self._listen(frames)
-        sound = [self._silence if self._muted else frame.pcm for frame in frames]
+        sound = [self._allowed(frame) for frame in frames]
         started = self._shared.clock()
         codes = self._codec.encode(np.concatenate(sound))
         encoded = self._shared.clock()
@@ -122,6 +125,21 @@ class EncodeStage:
             unread -= 1
             for shed in self._out.put(heard, activity, self._shared.load(unread)):
                 self._tell_skipped(shed.item.frame, "speech" if shed.speech else "silence")
+
+    def _allowed(self, frame: Frame) -> Pcm:
+        """What the model may hear of it: nothing while muted, nor what was said before the person
+        unmuted, however late it comes."""
+        if self._muted:
+            return self._silence
+        unheard = self._shared.unmuted_at - (frame.captured_at - FRAME_SECONDS)
+        if unheard <= 0:
+            return frame.pcm
+        samples = min(FRAME_SAMPLES, math.ceil(unheard * SAMPLE_RATE))
+        pcm = frame.pcm.copy()
+        pcm[:samples] = 0.0
+        rise = pcm[samples : samples + len(_RISE)]
+        rise *= _RISE[: len(rise)]
+        return pcm
 
     def _listen(self, frames: list[Frame]) -> None:
         """What the microphone delivers, muted or not: is it anything, and is it Moshi?"""

@@ -34,11 +34,11 @@ class Steps:
     def add(self, row: npt.NDArray[np.int32]) -> None:
         """The next row [columns]. With another epoch all before it is forgotten."""
         if row[_EPOCH] != self._epoch:
-            self._epoch, self._count = int(row[_EPOCH]), 0
-            self._forget()
+            self._epoch = int(row[_EPOCH])
+            self.forget()
         self._count += 1
         if self._count > self._most:
-            self._forget()
+            self._drop()
             return
         if self._filled == len(self._newest):
             if self._filled:
@@ -52,5 +52,10 @@ class Steps:
         newest = self._newest[: self._filled].copy()
         return (*self._full, newest) if len(newest) else tuple(self._full)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """The model was reset: the next row begins anew."""
+        self._count = 0
+        self._drop()
+
+    def _drop(self) -> None:
         self._full, self._newest, self._filled = [], self._newest[:0], 0

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +21,26 @@ from moshi_tui.recording.files import MICROPHONE, Contents
 from moshi_tui.recording.folder import base_folder
 from moshi_tui.recording.journal import Record
 from moshi_tui.recording.recorder import Recorder, Wishes
-from moshi_tui.session.events import Event, Notice, RecordingStarted, RecordingStopped
-from moshi_tui.session.heading import Talk, heading
-from moshi_tui.session.scribe import Scribe, lag
+from moshi_tui.session.events import (
+    DeviceLost,
+    Event,
+    Muted,
+    Notice,
+    RecordingStarted,
+    RecordingStopped,
+    WasReset,
+)
+from moshi_tui.session.heading import Moment, Talk, heading
+from moshi_tui.session.scribe import Scribe, Told, lag
+from moshi_tui.session.stats import Stats
 from moshi_tui.session.steps import Steps
 
 CLOSE_SECONDS = 0.4
 """What a recording gets to be completed in when the talk ends."""
+
+
+ANNOUNCED_BLOCKS = 100
+"""8 s of Moshi's sound: more is never on its way to the ear."""
 
 
 class Tape:
@@ -54,10 +68,12 @@ class Tape:
         self._clock = clock
         self._lock = threading.Lock()
         self._talk: Talk | None = None
-        self._recorder: Recorder[Event] | None = None  # which is being fed
-        self._unfinished: list[Recorder[Event]] = []  # that one, and those being completed
+        self._seed: Callable[[], int] = lambda: 0  # in use now
+        self._recorder: Recorder[Told] | None = None  # which is being fed
+        self._unfinished: list[Recorder[Told]] = []  # that one, and those being completed
         self._number = 0  # of recordings begun
         self._steps = Steps()
+        self._announced: deque[tuple[float, Pcm]] = deque(maxlen=ANNOUNCED_BLOCKS)
         self._heard_last = (0, 0.0)  # number of the newest frame of the user, and when it ended
 
     @property
@@ -70,6 +86,7 @@ class Tape:
         """Sound begins to flow, and with it a recording that was asked for before."""
         with self._lock:
             self._talk = talk
+            self._seed = lambda: talk.parts.generator.seed
             if self._wanted:
                 self._begin(talk)
 
@@ -107,7 +124,10 @@ class Tape:
         """Something has happened: for the listener, and for the recording."""
         recorder = self._recorder
         if recorder is not None:
-            recorder.note(event)
+            recorder.note(Told(event, self._seed()))
+        if isinstance(event, WasReset):
+            with self._lock:
+                self._steps.forget()
         self._listener(event)
 
     def heard(self, frame: int, captured_at: float, pcm: Pcm, raw: Pcm) -> None:
@@ -130,25 +150,39 @@ class Tape:
 
     def played(self, at: float, pcm: Pcm) -> None:
         """Moshi's sound; its first sample will be heard at that moment."""
-        recorder = self._recorder
-        if recorder is not None:
-            recorder.played(at, pcm)
+        with self._lock:
+            announced, now = self._announced, self._clock()
+            announced.append((at, pcm))
+            while announced and announced[0][0] + len(announced[0][1]) / SAMPLE_RATE < now:
+                announced.popleft()
+            if self._recorder is not None:
+                self._recorder.played(at, pcm)
 
     def silenced(self, at: float) -> None:
         """From that moment on nothing is heard of what Moshi has said so far."""
-        recorder = self._recorder
-        if recorder is not None:
-            recorder.silenced(at)
+        with self._lock:
+            for _ in range(len(self._announced)):
+                start, pcm = self._announced.popleft()
+                if start < at:
+                    self._announced.append((start, pcm[: round((at - start) * SAMPLE_RATE)]))
+            if self._recorder is not None:
+                self._recorder.silenced(at)
 
     # The recording. `_begin` is called with the lock held.
 
     def _begin(self, talk: Talk) -> None:
         self.error = ""
         self._number += 1
-        frame, generator = self._heard_last[0], talk.parts.generator
-        scribe = Scribe(lambda: self._heard_last, lambda: generator.seed, self._clock())
-        wishes: Wishes[Event] = Wishes(
-            header=lambda: heading(self._settings, talk, frame),
+        stats, config = talk.stats(), talk.parts.generator.config
+        moment = Moment.of(talk, self._heard_last[0], stats.volume_db)
+        scribe = Scribe(
+            newest=lambda: self._heard_last,
+            since=self._clock(),
+            lag_ms=lambda: talk.stats().lag_ms,
+            delay=config.max_delay,
+        )
+        wishes: Wishes[Told] = Wishes(
+            header=lambda: heading(self._settings, talk, moment),
             describe=scribe.describe,
             close=scribe.close,
             numbers=lambda: self._numbers(talk),
@@ -157,11 +191,15 @@ class Tape:
             stopped=partial(self._stopped, self._number),
             gaps=self._gaps,
         )
-        config, raw = generator.config, self._settings.recording.record_raw
+        raw = self._settings.recording.record_raw
         contents = Contents(config.n_user, config.dep_q, raw, self._steps.rows())
         self._recorder = Recorder(self._base, contents, wishes, clock=self._clock)
         unfinished = [recorder for recorder in self._unfinished if not recorder.over]
         self._unfinished = [*unfinished, self._recorder]
+        for at, pcm in self._announced:  # said already, and heard from now on
+            self._recorder.played(at, pcm)
+        for event in _so_far(stats, moment.frame):
+            self._recorder.note(Told(event, moment.seed))
 
     def _numbers(self, talk: Talk) -> Record:
         return {"frame": self._heard_last[0], **lag(talk.stats())}
@@ -189,3 +227,13 @@ class Tape:
                 "Record to another disk: --record DIR.",
             )
         )
+
+
+def _so_far(stats: Stats, frame: int) -> Iterator[Event]:
+    """What was told before the recording begins and still holds."""
+    if stats.muted:
+        yield Muted(frame, True)
+    if stats.microphone_lost:
+        yield DeviceLost(frame, "input", stats.microphone, stats.microphone_lost)
+    if stats.speaker_lost:
+        yield DeviceLost(frame, "output", stats.speaker, stats.speaker_lost)

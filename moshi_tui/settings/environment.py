@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from moshi_tui.clean import clean
 from moshi_tui.config import OPTIONS
-from moshi_tui.errors import MoshiTuiError
+from moshi_tui.errors import UsageError
 from moshi_tui.paths import CONFIG_VARIABLE
 from moshi_tui.settings.layers import Given
 from moshi_tui.settings.nearest import nearest
@@ -18,7 +18,7 @@ PREFIX = "MOSHI_TUI_"
 def read(environ: Mapping[str, str]) -> dict[str, Given]:
     """The layer of the variables; one that is empty counts as not set.
 
-    Raises MoshiTuiError for a value that can't be.
+    Raises UsageError for a value that can't be.
     """
     layer = {}
     for option in OPTIONS:
@@ -30,7 +30,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Given]:
                 value = said if said is True else from_text(each, said)
                 layer[each.key] = Given(value, option.variable)
         except BadValueError as error:
-            raise MoshiTuiError(
+            raise UsageError(
                 "Wrong value in the environment",
                 f"{option.variable}={clean(text)}: expected {error}",
                 f"Set it to that, or leave it out: unset {option.variable}",

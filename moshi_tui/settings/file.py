@@ -11,7 +11,7 @@ from typing import Any
 from moshi_tui import paths
 from moshi_tui.clean import clean
 from moshi_tui.config import OPTIONS, SECTIONS, Option
-from moshi_tui.errors import MoshiTuiError
+from moshi_tui.errors import MoshiTuiError, UsageError
 from moshi_tui.settings.layers import Given
 from moshi_tui.settings.nearest import did_you_mean, nearest
 from moshi_tui.settings.values import BadValueError, fields_of, from_toml, toml
@@ -157,4 +157,4 @@ def _sections() -> str:
 
 
 def _wrong(path: Path, what: str) -> MoshiTuiError:
-    return MoshiTuiError("Wrong settings", f"{name_of(path)}: {what}", f"Mend it: {edit(path)}")
+    return UsageError("Wrong settings", f"{name_of(path)}: {what}", f"Mend it: {edit(path)}")

@@ -71,6 +71,9 @@ class PlayerLike(Protocol):
     def events(self) -> Sequence[Event]:
         """What `Sought` has at the end of the recording: all that happens in it."""
 
+    def lag_ms(self, position_s: float) -> float | None:
+        """How far Moshi was behind at that place; None where nobody knew."""
+
     @property
     def paused(self) -> bool:
         """It stands still; also at its end."""

@@ -30,6 +30,13 @@ def test_any_text_comes_back_as_it_was(tmp_path_factory, words):
     assert not any(byte < 32 and byte != 10 for byte in path.read_bytes())
 
 
+def test_what_is_no_number_is_null(tmp_path):
+    wild = {"a": float("nan"), "b": [1.5, float("-inf")], "c": {"d": float("inf"), "e": "é"}}
+    path = write(tmp_path / "e", text(0, "a") | wild)
+    line = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert [line[name] for name in "abc"] == [None, [1.5, None], {"d": None, "e": "é"}]
+
+
 def test_half_a_line_is_left_out(tmp_path):
     path = write(tmp_path / "e", text(0, "a"), text(1, "b"))
     for cut in range(1, 30):

@@ -18,6 +18,8 @@ from moshi_tui.recording.code_file import CodeFile
 from moshi_tui.recording.codes import read_codes
 from moshi_tui.recording.journal import read_journal
 from moshi_tui.recording.lines import LinesFile
+from moshi_tui.recording.reader import Recording
+from moshi_tui.recording.rebuild import rebuild
 from moshi_tui.recording.timeline import PIECE
 from moshi_tui.recording.transcript import transcript_from
 from moshi_tui.recording.wav import WavFile
@@ -410,6 +412,33 @@ def test_a_standstill_of_hours_is_written_in_pieces(tmp_path, told, monkeypatch)
     assert data[start + 200 : start + BLOCK - 200, 1].min() > 16_000
     assert not data[BLOCK + 200 : start - 200].any()
     assert (data[start:, 0] > 8_000).sum() > 1.5 * BLOCK
+
+
+def test_the_numbers_come_in_their_own_time_also_while_nothing_else_happens(
+    tmp_path, told, monkeypatch
+):
+    monkeypatch.setattr(recorder_module, "NUMBERS_SECONDS", 0.05)
+    recorder = told.begin(tmp_path)
+    time.sleep(0.6)
+    recorder.stop()
+    folder = told.wait()[0]
+    times = [r["t"] for r in read_journal(folder / "events.jsonl") if r["type"] == "lag"]
+    assert len(times) >= 6
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_recording_of_no_length_can_be_read_by_all(tmp_path, told, raw):
+    told.begin(tmp_path, clock=lambda: 5.0, raw=raw).stop()
+    folder, seconds, error, _ = told.wait()
+    assert (seconds, error) == (0.0, None)
+    recording = Recording(folder)
+    assert recording.complete
+    assert (recording.seconds, len(recording.codes())) == (0.0, 0)
+    assert not recording.sound(0, 10).any()
+    recording.close()
+    for path in folder.glob("*.wav"):
+        assert len(soundfile.read(path)[0]) == 0
+    assert len(rebuild(folder)) == 2
 
 
 def test_a_wild_time_stamp_is_not_believed(tmp_path, told):

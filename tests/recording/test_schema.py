@@ -22,7 +22,7 @@ from moshi_tui.session.events import (
     VolumeChanged,
     WasReset,
 )
-from moshi_tui.session.scribe import Scribe
+from moshi_tui.session.scribe import Scribe, Told
 from tests.recording.made import HEADER, LAG, record, write_recording
 from tests.session.test_tape import Talk
 
@@ -31,6 +31,7 @@ LINE = Draft202012Validator(schema())
 ERROR = MoshiTuiError("Gone", "The mic", "Plug it in.")
 EVENTS = (
     TextPiece(3, 17, " Hey"),
+    TextPiece(3, -1, "\ufffd"),
     UserTurn(4, 6, (-20.0, -30.04), over=True),
     Skipped(4, "user", "silence", 80.0),
     Skipped(4, "moshi", "speed", 1.2345),
@@ -89,11 +90,11 @@ def test_a_made_recording_is_valid(tmp_path):
 
 
 def test_whatever_the_scribe_writes_is_valid():
-    scribe = Scribe(lambda: (100, 50.0), lambda: 42)
-    described = [each for event in EVENTS for each in scribe.describe(event, 60.0)]
+    scribe = Scribe(lambda: (100, 50.0), lag_ms=lambda: 150.0)
+    described = [each for event in EVENTS for each in scribe.describe(Told(event, 42), 60.0)]
     records = [{"t": each.pop("at"), **each} for each in described]
     assert check(records) == types() - {"header", "lag", "end"}
-    assert not [*scribe.describe(RecordingStarted(1, None), 60.0)]
+    assert not [*scribe.describe(Told(RecordingStarted(1, None), 42), 60.0)]
 
 
 def test_a_talk_that_was_recorded_is_valid(monkeypatch, tmp_path):

@@ -37,6 +37,14 @@ def said(*words, start=1.0, step=0.4):
     ]
 
 
+def test_moshis_words_appear_when_the_voice_says_them():
+    pieces = said(" Hey", " there", " you.", step=0.4)
+    for piece, ahead in zip(pieces, (0.9, 0.2, 0.25), strict=True):
+        piece["ahead"] = ahead
+    # The second is not heard before the first, whatever the lag has become.
+    assert cues(pieces) == [(1.9, 3.05, "Moshi", "Hey there you.")]
+
+
 def test_each_side_has_its_cues_in_order_of_their_beginning():
     talk = [
         *said(" Hey", ",", " how", " are", " you?"),

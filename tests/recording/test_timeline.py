@@ -16,6 +16,19 @@ def steps(pcm):
     return float(np.abs(np.diff(pcm)).max())
 
 
+def test_samples_that_are_no_numbers_are_silent():
+    timeline = Timeline()
+    wild = np.full(BLOCK, 0.5, np.float32)
+    wild[1000:1003] = np.nan, np.inf, -np.inf
+    for track in (timeline.user, timeline.moshi):
+        track.place(0, wild)
+        track.place(BLOCK, np.full(BLOCK, 0.5, np.float32))
+    mixed = timeline.mix(2 * BLOCK)
+    assert not mixed[1000:1003].any()
+    assert (mixed[1003:] > 16_000).all()
+    assert np.isnan(wild[1000])  # it is the caller's
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(-TOLERANCE / 4, TOLERANCE / 4), min_size=20, max_size=60))
 def test_jitter_leaves_no_seam_and_no_drift(jitter):

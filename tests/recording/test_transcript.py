@@ -44,6 +44,25 @@ def test_underruns_are_told_together():
     ]
 
 
+def test_while_moshi_is_silent_for_hours_what_follows_is_settled():
+    transcript = Transcript()
+    transcript.add(record(1.0, "text", token=1, text=" Hey", begins=True))
+    records = []
+    for second in range(5, 3605, 5):
+        records.append(record(float(second), "user_stop", seconds=1.0, levels=[]))
+    taken = ""
+    for each in records:
+        transcript.add(each)
+        taken += transcript.take()
+        assert len(transcript.rest().splitlines()) < 8
+    late = record(3606.0, "text", token=1, text=" there", begins=False)
+    transcript.add(late)
+    whole = taken + transcript.take() + transcript.rest()
+    first = record(1.0, "text", token=1, text=" Hey", begins=True)
+    assert whole == transcript_of([first, *records, late])
+    assert "1:00:06 Moshi  there" in whole
+
+
 def test_of_a_volume_that_is_turned_the_last_step_counts():
     steps = [record(1.0 + 0.2 * number, "volume", db=2.0 * number - 4) for number in range(3)]
     assert told(*steps, record(9.0, "volume", db=-3.0)) == [

@@ -183,7 +183,7 @@ def test_what_is_for_a_talk_is_refused(options, said, capsys):
         (["replay", "x", "--speed", "nan"], "nan: expected"),
         (["replay", "x", "--from", "1:xx"], "--from: 1:xx: expected seconds or MM:SS"),
         (["replay", "x", "--from", "-1"], "--from"),
-        (["replay", "x", "--seed", "1"], "no option --seed"),
+        (["replay", "x", "--seed", "1"], "--seed is no option of replay"),
     ],
 )
 def test_mistyped_words_are_told(words, said, capsys):
@@ -213,6 +213,20 @@ def test_the_recording_itself_is_not_overwritten(screen, folder, tmp_path, capsy
     (folder / "talk.svg").write_text("an older picture")
     command.spare_recording(folder, folder / "talk.svg")
     command.spare_recording(folder, folder / "new.png")
+
+
+def test_a_device_is_no_place_for_a_picture(folder, tmp_path, capsys):
+    os.mkfifo(tmp_path / "talk.svg")
+    assert cli.main(["replay", str(folder), "--render", str(tmp_path / "talk.svg")]) == 1
+    assert "talk.svg is no regular file" in capsys.readouterr().err
+    assert (tmp_path / "talk.svg").is_fifo()
+
+
+def test_a_name_in_an_error_cannot_steer_the_terminal(tmp_path, capsys):
+    assert cli.main(["replay", str(tmp_path / "\x1b[31mtalk")]) == 1
+    error = capsys.readouterr().err
+    assert "/talk does not exist.\nName a folder" in error
+    assert "\x1b" not in error
 
 
 def test_an_output_in_no_folder_is_refused(folder, tmp_path, capsys):

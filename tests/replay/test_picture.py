@@ -307,6 +307,13 @@ def test_an_svg_is_written_in_one_step(tmp_path, opened):
     assert list(out.parent.iterdir()) == [out]
 
 
+def test_a_link_stays_one(tmp_path, opened):
+    (tmp_path / "link.svg").symlink_to(tmp_path / "there.svg")
+    picture.render(opened(write_recording(tmp_path / "talk", seconds=1)), tmp_path / "link.svg")
+    assert (tmp_path / "link.svg").is_symlink()
+    assert (tmp_path / "there.svg").read_text().startswith("<svg")
+
+
 def test_a_png_has_its_size_and_is_not_blank(tmp_path, opened):
     try:
         picture._check_fonts()

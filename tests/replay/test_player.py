@@ -361,7 +361,8 @@ def test_a_speaker_that_fails_is_told_and_the_recording_goes_on(rig):
 
 def test_a_recording_that_was_broken_off_says_so(rig):
     rig.play(made={"complete": False})
-    assert rig.events[1].title == "The recording was broken off"
+    assert rig.events[1].title == "The recording has no end"
+    assert "still records" in rig.events[1].message
     rig.player.seek(3.0)
     rig.time.run()
     assert rig.events[-1].events[0] == rig.events[1]

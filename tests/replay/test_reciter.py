@@ -215,6 +215,7 @@ def test_the_numbers_are_those_of_the_newest_second():
     assert (stats.elapsed_s, stats.frame, stats.lag_ms) == (2.56, 32, None)
     assert (stats.underruns, stats.skips.user_ms, stats.health) == (2, 80.0, "slow")
     assert gauges.at(3.5).underruns == 0
+    assert [gauges.lag_ms(t) for t in (0.5, 1.9, 2.5, 3.5)] == [None, 150.0, None, None]
 
 
 def test_devices_and_mute_are_as_they_were():

@@ -18,7 +18,9 @@ from moshi_tui.recording.reader import Recording
 from moshi_tui.recording.weights import describe_weights
 from moshi_tui.replay import command
 from moshi_tui.replay.comparison import Comparison, Gap, moment
+from moshi_tui.replay.named import sources
 from moshi_tui.replay.rerun import rerun
+from tests.checkpoint import hub_server
 from tests.model.small import write_checkpoint
 from tests.recording.made import HEADER, LAG, record, write_recording
 
@@ -246,6 +248,68 @@ def test_what_differs_from_then_is_told(recorded):
     assert "does not say with which weights" in warned[0]
 
 
+def test_packages_that_are_none_are_another_mlx(recorded):
+    warned = []
+    assert run(recorded(runs=((7, 2),), packages=7), warned=warned).same
+    assert warned == [f"another MLX: recorded with None, now {version('mlx')}"]
+
+
+def test_what_cannot_be_compared_is_told_before_a_model_is_loaded(recorded):
+    talk = recorded(runs=((7, 20),), change=without(range(12)))
+    with pytest.raises(MoshiTuiError, match="Nothing to compare"):
+        run(talk, CheckpointOptions(model_dir="/nowhere"))
+
+
+def test_a_model_that_is_gone_is_named_with_the_way_out(recorded):
+    with pytest.raises(MoshiTuiError, match=r"made with /nowhere/m, which does not") as caught:
+        run(recorded(runs=((7, 1),), checkpoint={"model_dir": "/nowhere/m"}))
+    assert "--model-dir MODEL" in caught.value.hint
+
+
+def test_nothing_is_fetched_on_the_word_of_a_recording_but_kyutai_s(
+    recorded, tmp_path, monkeypatch
+):
+    for hub in hub_server.serve(tmp_path / "hub", monkeypatch):
+        for owner in ("someone", "kyutai"):
+            hub.add(f"{owner}/other", {"config.json": b"[]"})
+        with pytest.raises(MoshiTuiError, match=r"someone/other, which is not on") as caught:
+            run(recorded(runs=((7, 1),), checkpoint={"hf_repo": "someone/other"}))
+        assert "--model --hf-repo someone/other" in caught.value.hint
+        assert hub.requests == []
+        for options in (None, CheckpointOptions(hf_repo="someone/other")):  # asked for
+            with pytest.raises(MoshiTuiError, match="holds no JSON object"):
+                run(recorded(runs=((7, 1),), checkpoint={"hf_repo": "kyutai/other"}), options)
+
+
+def test_what_somebody_has_fetched_before_is_taken_without_a_network(
+    recorded, checkpoint, tmp_path, monkeypatch
+):
+    files = {path.name: path.read_bytes() or b"codec" for path in checkpoint.iterdir()}
+    options = CheckpointOptions(hf_repo="someone/other")
+    talk = recorded(runs=((7, 2),), checkpoint={"hf_repo": "someone/other"})
+    for hub in hub_server.serve(tmp_path / "hub", monkeypatch):
+        hub.add("someone/other", files)
+        assert run(talk, options).same
+        hub.requests.clear()
+        assert run(talk).same
+        assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "kyutai/moshiko-mlx-bf16"),
+        ({"quant": 4, "voice": "moshika"}, "kyutai/moshika-mlx-q4"),
+        ({"hf_repo": "a/b", "revision": "v1", "quant": 8}, "a/b (v1)"),
+        ({"model_dir": "/m\x1b[2J", "tokenizer": "/t"}, "/t, /m"),
+        ({"moshi_weight": "/a", "mimi_weight": "/b", "tokenizer": "/c"}, "/a, /b, /c"),
+        ({"demo": True}, "the demo"),
+    ],
+)
+def test_where_a_model_comes_from_in_words(options, said):
+    assert sources(CheckpointOptions(**options)) == said
+
+
 def test_a_checkpoint_that_is_named_is_taken(recorded, checkpoint):
     recording = recorded(checkpoint={"model_dir": "/nowhere"})
     assert run(recording, CheckpointOptions(model_dir=checkpoint)).same
@@ -284,6 +348,10 @@ def test_codes_of_another_model_are_refused(recorded, change, said):
         ({"checkpoint": {"quant": 5}}, "quant is 5"),
         ({"checkpoint": "demo\x1b[31m"}, "checkpoint is 'demo"),
         ({"frames": {"first": "none"}}, "numbers of its frames"),
+        ({"checkpoint": {"model_dir": "model"}}, "model_dir is 'model', not from the root"),
+        ({"checkpoint": {"model_dir": "~/model"}}, "not from the root"),
+        ({"checkpoint": {"hf_repo": "../x"}}, "--hf-repo ../x"),
+        ({"checkpoint": {"hf_repo": "a/b", "voice": "moshika"}}, "checkpoint: --voice chooses"),
     ],
 )
 def test_a_damaged_header_is_told(recorded, header, said):
@@ -315,8 +383,12 @@ def test_it_stops_in_the_middle_of_a_run(recorded):
 
 
 def test_the_command_prints_the_report(recorded, capsys):
-    assert command.run_model(recorded().folder, None) == 0
-    out = capsys.readouterr().out.splitlines()
+    talk = recorded()
+    assert command.run_model(talk.folder, None) == 0
+    said = capsys.readouterr()
+    model = talk.header["checkpoint"]["model_dir"]
+    assert said.err == f"moshi-tui: the recording names its model: {model}\n"
+    out = said.out.splitlines()
     assert out[0].endswith("model.safetensors")
     assert out[1].startswith("35 of 35 steps equal (35 text tokens, 35 frames of 4 codes), ")
     assert out[1].endswith(" times real time")

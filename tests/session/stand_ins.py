@@ -124,6 +124,7 @@ class HandSource:
         self.discards = 0
         self.lost = 0
         self.error = None
+        self.age_s = 0.0
 
     def start(self):
         pass
@@ -138,7 +139,8 @@ class HandSource:
             stop.wait(0.005)
             return []
         count = min(most, len(self.frames))
-        return [Frame(self.frames.popleft(), time.monotonic()) for _ in range(count)]
+        at = time.monotonic() - self.age_s
+        return [Frame(self.frames.popleft(), at) for _ in range(count)]
 
     def discard(self):
         self.discards += 1

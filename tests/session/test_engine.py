@@ -99,10 +99,27 @@ def test_muted_the_model_hears_silence(talk):
     talk.source.feed(0.5, 2)
     talk.wait(lambda: len(talk.sink.played) == 3)
     talk.engine.set_muted(False)
+    time.sleep(0.08)  # the frame began after that
     talk.source.feed(0.5)
     talk.wait(lambda: len(talk.sink.played) == 4)
     assert talk.sink.played == [0.5, 0.0, 0.0, 0.5]
     assert talk.of(Muted) == [Muted(1, True), Muted(3, False)]
+
+
+def test_what_was_said_while_muted_is_not_heard_later(talk):
+    talk.engine.set_muted(True)
+    talk.source.age_s = 0.06  # frames end that long before they are read
+    talk.engine.set_muted(False)
+    talk.source.feed(0.5)
+    talk.wait(lambda: len(talk.sink.pcm) == 1)
+    assert not talk.sink.pcm[0].any()
+    time.sleep(0.1)
+    talk.source.feed(0.5)  # its first half was said before
+    talk.wait(lambda: len(talk.sink.pcm) == 2)
+    heard = np.flatnonzero(talk.sink.pcm[1])
+    assert 0 < heard[0] < FRAME_SAMPLES
+    assert talk.sink.pcm[1][-1] == 0.5
+    assert np.abs(np.diff(talk.sink.pcm[1])).max() < 0.01
 
 
 def test_reset_forgets_everything_that_was_under_way(monkeypatch):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from moshi_tui.config import CheckpointOptions, SamplingOptions, Settings
 from moshi_tui.session.events import SessionInfo
-from moshi_tui.session.heading import Talk, heading
+from moshi_tui.session.heading import Moment, Talk, heading
 from moshi_tui.session.stats import Stats
 from tests.recording.made import HEADER
 from tests.session.stand_ins import EarSink, HandSource, parts
@@ -14,8 +14,8 @@ USED = {"text_temperature": 0.7, "text_top_k": 3, "audio_temperature": 0.8, "aud
 
 def head(settings=None, **changed):
     given = replace(parts(), sampling=USED, **changed)
-    talk = Talk(INFO, given, HandSource(), EarSink(), lambda: Stats(volume_db=3.0))
-    return heading(settings or Settings(), talk, 5)
+    talk = Talk(INFO, given, HandSource(), EarSink(), Stats)
+    return heading(settings or Settings(), talk, Moment.of(talk, 5, 3.0))
 
 
 def test_it_says_what_is_in_use():

@@ -22,6 +22,15 @@ def test_all_since_the_last_reset_are_kept_in_order():
     assert kept(steps) == [0, 1, 2]
 
 
+def test_after_a_reset_nothing_is_kept_though_no_step_was_made_yet():
+    steps = Steps(most=3)
+    add(steps, range(3))
+    steps.forget()
+    assert kept(steps) == []
+    add(steps, range(3), epoch=1)
+    assert kept(steps) == [0, 1, 2]
+
+
 def test_what_was_given_does_not_change():
     steps = Steps()
     add(steps, range(2))

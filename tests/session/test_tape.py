@@ -34,7 +34,7 @@ from moshi_tui.session.events import (
     VolumeChanged,
     WasReset,
 )
-from moshi_tui.session.scribe import Scribe
+from moshi_tui.session.scribe import Scribe, Told
 from moshi_tui.session.stats import Stats
 from moshi_tui.session.tape import Tape
 from tests.recording.made import HEADER, LAG
@@ -336,8 +336,8 @@ def test_a_reset_cuts_what_was_not_heard_and_ends_the_turn(monkeypatch, tmp_path
 
 
 def described(*events, newest=(100, 50.0), since=0.0, close=False):
-    scribe = Scribe(lambda: newest, lambda: 42, since)
-    records = [record for event in events for record in scribe.describe(event, 60.0)]
+    scribe = Scribe(lambda: newest, since)
+    records = [record for event in events for record in scribe.describe(Told(event, 42), 60.0)]
     return [*records, *scribe.close()] if close else records
 
 
@@ -381,6 +381,21 @@ def test_utterances_begin_after_a_pause_or_a_reset():
     )
     begins = {r["text"]: r["begins"] for r in records if r["type"] == "text"}
     assert begins == {"a": True, "b": False, "c": True, "d": False, "e": True}
+
+
+def test_a_piece_of_text_says_in_how_many_seconds_it_is_heard():
+    # Frame 100 ended at 50 s; the voice is in the answer to frame 101, which ends at 50.08 s.
+    scribe = Scribe(lambda: (100, 50.0), lag_ms=lambda: 150.0, delay=1)
+    (piece,) = scribe.describe(Told(TextPiece(100, 1, " Hey"), 42), 50.07)
+    assert piece["ahead"] == pytest.approx(0.16)
+    (late,) = scribe.describe(Told(TextPiece(100, 1, " Hey"), 42), 51.0)
+    assert late["ahead"] == 0.0
+    assert "ahead" not in described(TextPiece(100, 1, " Hey"))[0]
+
+
+def test_a_microphone_that_delivers_no_numbers_has_the_level_of_silence():
+    turn = UserTurn(90, 6, (-20.0, float("nan")), over=True)
+    assert described(turn)[-1]["levels"] == [-20.0, -120.0]
 
 
 def test_a_turn_of_the_user_is_two_records():
@@ -448,6 +463,21 @@ class HeldRecorder:
         self.seconds = 1.0
         self.joined = []
         self.rows = []
+        self.noted = []
+        self.sounds = []
+
+    def played(self, at, pcm):
+        self.sounds.append((at, pcm))
+
+    def silenced(self, at):
+        pass
+
+    def note(self, event):
+        self.noted.append(event)
+
+    def records(self):
+        """Of all that was noted, described as late as it can be."""
+        return [each for event in self.noted for each in self.wishes.describe(event, 60.0)]
 
     def coded(self, rows):
         self.rows.append(rows)
@@ -536,6 +566,70 @@ def test_a_recording_that_begins_later_has_all_steps_since_the_last_reset(held):
     tape.start()
     assert [steps(each.contents.before) for each in made] == [[0, 1, 2], [0, 1, 2, 3, 4], [0, 1]]
     assert [steps(each.rows) for each in made] == [[3], [], []]
+
+
+def test_a_recording_that_begins_right_after_a_reset_has_no_steps_from_before(held):
+    tape, made = held
+    tape.coded(step(0))
+    tape.emit(WasReset(1))
+    tape.start()
+    tape.coded(step(0, epoch=1))
+    assert made[0].contents.before == ()
+    assert steps(made[0].rows) == [0]
+
+
+def test_each_reset_has_the_seed_that_it_brought_and_the_header_the_one_before(held, monkeypatch):
+    tape, made = held
+    tape.start()
+    for seed in (5, 6):
+        monkeypatch.setattr(TALK.parts.generator, "seed", seed)
+        tape.emit(WasReset(seed))
+    assert made[0].wishes.header()["seed"] == 1
+    assert [each["seed"] for each in made[0].records()] == [5, 6]
+
+
+def test_the_header_says_how_it_was_when_the_recording_began(held, monkeypatch):
+    tape, made = held
+    tape.start()
+    monkeypatch.setattr(TALK.source, "name", "another")
+    monkeypatch.setattr(TALK.sink, "rate", 44_100)
+    header = made[0].wishes.header()
+    assert header["devices"] == {"input": "hand", "output": "ear"}
+    assert header["rates"]["output"] is None
+
+
+def test_what_is_on_its_way_to_the_ear_when_a_recording_begins_is_in_it(held):
+    tape, made = held
+    now = time.monotonic()
+    block = np.ones(FRAME_SAMPLES, np.float32)
+    for start in (-20.0, 10.0, 10.08, 10.16):
+        tape.played(now + start, block)
+    tape.start()
+    assert [at - now for at, _ in made[0].sounds] == pytest.approx([10.0, 10.08, 10.16])
+    tape.silenced(now + 10.1)
+    tape.stop()
+    tape.start()
+    assert [len(pcm) for _, pcm in made[1].sounds] == pytest.approx([1920, 480], abs=1)
+    tape.played(now + 10.1, block)
+    assert len(made[1].sounds) == 3
+    assert len(made[0].sounds) == 3
+
+
+def test_a_recording_that_begins_muted_or_without_a_device_says_so(held):
+    tape, made = held
+    lost = "It was unplugged."
+    stats = Stats(muted=True, microphone="USB", microphone_lost=lost, speaker_lost=lost)
+    tape.ready(replace(TALK, stats=lambda: stats))
+    tape.start()
+    for muted in (True, False):
+        tape.emit(Muted(7, muted))
+    kinds = [(each["type"], each.get("side"), each.get("muted")) for each in made[0].records()]
+    assert kinds == [
+        ("mute", None, True),
+        ("device_lost", "input", None),
+        ("device_lost", "output", None),
+        ("mute", None, False),
+    ]
 
 
 def test_before_and_after_the_talk_no_steps_are_kept(held):

@@ -118,7 +118,7 @@ def test_edit_prefers_visual_and_keeps_what_is_there(path, editor):
 
 def test_a_mistake_made_in_the_editor_is_said(path, editor, capsys):
     editor("open(path, 'a').write('theem = 1\\n')")
-    assert cli.main(["config", "edit"]) == 1
+    assert cli.main(["config", "edit"]) == 2
     error = capsys.readouterr().err
     assert "did you mean theme?" in error
     assert "config edit" in error

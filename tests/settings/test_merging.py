@@ -310,7 +310,7 @@ def test_record_may_say_where_to_as_its_flag_does(write, monkeypatch):
 )
 def test_a_wrong_variable_is_named(name, text, said, monkeypatch):
     monkeypatch.setenv(f"MOSHI_TUI_{name}", text)
-    with pytest.raises(MoshiTuiError, match=said) as error:
+    with pytest.raises(UsageError, match=said) as error:
         chosen()
     assert f"MOSHI_TUI_{name}={text}" in error.value.message
     assert "unset" in error.value.hint

@@ -156,6 +156,19 @@ async def test_after_a_jump_the_conversation_is_that_up_to_there() -> None:
         assert "Hello" not in screen_text(app)
 
 
+async def test_after_a_jump_the_last_minute_of_the_lag_is_that_before_the_place() -> None:
+    player = FakePlayer(TALK)
+    player.lags = {1: 100.0, 20: 600.0, 30: 300.0, 50: 100.0}
+    async with replaying(player) as (app, pilot):
+        player.seek(34.5)
+        await pilot.pause(0.1)
+        assert "good 19 fair 5 poor 10" in screen_text(app)
+        player.seek(10.0)
+        await pilot.pause(0.1)
+        assert "good 10" in screen_text(app)
+        assert "poor" not in screen_text(app)
+
+
 async def test_enter_goes_to_what_is_found_or_selected() -> None:
     player = FakePlayer(TALK)
     async with replaying(player) as (app, pilot):
@@ -227,6 +240,9 @@ async def test_saving_does_not_change_what_was_recorded(tmp_path: Path) -> None:
         await pilot.press("s")
         await pilot.pause(0.2)
         assert "Saved to" in screen_text(app)
+        *_, bar, keys = screen_text(app).splitlines()
+        assert (bar.count("─") + bar.count("▀") + bar.count("▄"), bar.count("┃")) == (77, 1)
+        assert "q Quit" in keys
         assert "Saved to" not in told(app)
         (file,) = tmp_path.iterdir()
         assert "Hello there." in file.read_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -18,6 +18,7 @@ from moshi_tui.ui.engine_port import PlayerLike
 from moshi_tui.ui.keys import REPLAY_KEYS
 from moshi_tui.ui.outline import Outline
 from moshi_tui.ui.screens.panels import PanelsScreen, bindings
+from moshi_tui.ui.widgets.lag_history import SPAN_SECONDS
 from moshi_tui.ui.widgets.panel import Row
 from moshi_tui.ui.widgets.seekbar import SeekBar
 from moshi_tui.ui.widgets.title import replay_times
@@ -114,7 +115,7 @@ class ReplayScreen(PanelsScreen):
             self._target = None
         self._conversation = conversation
         self.transcript.show(conversation)
-        self._timing.forget()
+        self._timing.remember(self._lags_until(position_s))
         self._show_numbers()
 
     def fail(self, error: MoshiTuiError) -> None:
@@ -133,6 +134,12 @@ class ReplayScreen(PanelsScreen):
         self._target = max(0.0, min(self._player.length_s, position_s))
         self._player.seek(self._target)
         self._show_place()
+
+    def _lags_until(self, position_s: float) -> Iterator[tuple[float, float | None]]:
+        """Of the last minute before this place: what was known late in each second."""
+        newest = int(position_s)
+        for second in range(max(0, newest - SPAN_SECONDS + 1), newest + 1):
+            yield second, self._player.lag_ms(min(second + 0.99, position_s))
 
     def _show_place(self) -> None:
         """At once, without waiting for the player."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from textual.events import MouseMove
@@ -50,9 +51,12 @@ class TimingPanel(Panel):
         """Remember a lag without drawing anything."""
         self._history.add(stats.elapsed_s, stats.lag_ms)
 
-    def forget(self) -> None:
-        """The lags so far no longer count."""
+    def remember(self, lags: Iterable[tuple[float, float | None]]) -> None:
+        """The lags so far no longer count, but these: seconds since the start, and milliseconds or
+        None; in order."""
         self._history = LagHistory()
+        for elapsed_s, lag_ms in lags:
+            self._history.add(elapsed_s, lag_ms)
 
     def show(self, stats: Stats) -> None:
         """Take the newest numbers in."""
