@@ -26,6 +26,7 @@ PACKAGES = {
     "sounddevice": "sounddevice",
     "soundfile": "soundfile",
     "textual": "textual",
+    "resvg_py": "resvg-py",
     "platformdirs": "platformdirs",
     "tomlkit": "tomlkit",
 }

@@ -34,7 +34,8 @@ class Pauses:
 
     def skip(self, frame: int, frames: int = 1) -> None:
         """The model has not heard so many frames from this one on."""
-        self._skipped.extend(range(frame, frame + frames))
+        end = frame + frames
+        self._skipped.extend(range(max(frame, end - _REMEMBERED), end))
 
     def over(self, frame: int) -> bool:
         """Whether, in this frame, the last word is a pause ago."""

@@ -31,6 +31,13 @@ def test_frames_lost_at_once_are_none() -> None:
     assert pauses.over(38)
 
 
+def test_a_record_of_ages_of_skipped_frames_costs_nothing() -> None:
+    pauses = Pauses()
+    pauses.word(5)
+    pauses.skip(8, 10**12)
+    assert pauses.over(8 + 10**12 + 13)
+
+
 def test_frames_skipped_ahead_of_the_model_count_when_it_gets_there() -> None:
     pauses = Pauses()
     for frame in range(8, 28):
