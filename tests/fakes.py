@@ -186,9 +186,14 @@ class FakePlayer:
     def pause(self, paused: bool) -> None:
         self.calls.append(("pause", paused))
         self.paused = paused
+        if not paused and self.stats.elapsed_s >= self.length_s:
+            self._go_to(0.0)
 
     def seek(self, position_s: float) -> None:
         self.calls.append(("seek", round(position_s, 2)))
+        self._go_to(position_s)
+
+    def _go_to(self, position_s: float) -> None:
         self.at(position_s)
         events = tuple(event for event in self.events if event.frame <= self.stats.frame)
         self.fire(Sought(position_s, events))

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from moshi_tui.audio.stamps import Stamp, Stamps
 from moshi_tui.errors import MoshiTuiError
 
 log = logging.getLogger(__name__)
+
+Latency = Literal["low", "high"]
+"""What PortAudio calls so: how much the device keeps waiting, as it thinks best for either."""
 
 BLOCK_SECONDS = 0.01
 """Length of a callback's block."""
@@ -100,14 +103,18 @@ class Speaker:
 
     Mono sound goes to all channels that had to be opened. The constructor opens the device; sound
     flows after `start`. Raises MoshiTuiError if it can't be opened.
+
+    Args:
+        hasty: nobody answers what it plays if False, so the device may keep more of it waiting,
+            and stutters less on a busy machine.
     """
 
-    def __init__(self, device: Device, *, ring_s: float = RING_SECONDS) -> None:
+    def __init__(self, device: Device, *, ring_s: float = RING_SECONDS, hasty: bool = True) -> None:
         self.device = device
         self.name = device.name
         self.underflows = 0
         """Times that the system said our callback came too late."""
-        self._port = _Port("output", device, self._callback)
+        self._port = _Port("output", device, self._callback, "low" if hasty else "high")
         self.rate = self._port.rate
         self._stamps = Stamps(self.rate, self._port.latency_s, recording=False)
         self.ring = Ring(round(self.rate * ring_s), overwrite=False)
@@ -187,7 +194,13 @@ def _between(earlier: float, later: float) -> float:
 class _Port:
     """One PortAudio stream in one direction: opened by trial, closed in bounded time."""
 
-    def __init__(self, kind: Kind, device: Device, callback: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        device: Device,
+        callback: Callable[..., None],
+        latency: Latency = "low",
+    ) -> None:
         self.beat = 0.0
         """When the callback came last; written by it."""
         self._name = device.name
@@ -197,7 +210,7 @@ class _Port:
         self._failure: str | None = None
         self._looked_at = 0.0
         self._patient_until = 0.0
-        self._stream = _open(kind, device, callback, self._over.set)
+        self._stream = _open(kind, device, callback, self._over.set, latency)
         self.rate = round(self._stream.samplerate)
         self.channels = int(self._stream.channels)
         self.block = int(self._stream.blocksize)
@@ -271,14 +284,18 @@ def _closed(stream: Any) -> bool:
 
 
 def _open(
-    kind: Kind, device: Device, callback: Callable[..., None], over: Callable[[], None]
+    kind: Kind,
+    device: Device,
+    callback: Callable[..., None],
+    over: Callable[[], None],
+    latency: Latency,
 ) -> Any:
     """The first combination of rate and channels that the device takes, as a stream.
 
     Asking PortAudio (`check_input_settings`) is no use: macOS then refuses what it said it takes.
     """
     with alone() as portaudio:
-        stream = _try_to_open(portaudio, kind, device, callback, over)
+        stream = _try_to_open(portaudio, kind, device, callback, over, latency)
         open_streams.add(stream)
         return stream
 
@@ -289,6 +306,7 @@ def _try_to_open(
     device: Device,
     callback: Callable[..., None],
     over: Callable[[], None],
+    latency: Latency,
 ) -> Any:
     make = portaudio.RawInputStream if kind == "input" else portaudio.RawOutputStream
     most = device.channels(kind)
@@ -302,7 +320,7 @@ def _try_to_open(
                     channels=channels,
                     dtype="float32",
                     blocksize=round(rate * BLOCK_SECONDS),
-                    latency="low",
+                    latency=latency,
                     callback=callback,
                     finished_callback=over,
                 )

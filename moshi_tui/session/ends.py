@@ -66,7 +66,11 @@ def live_ends(settings: Settings) -> tuple[FrameSource, FrameSink]:
 
 def open_speaker(settings: Settings) -> FrameSink:
     """The speaker alone, as in `live_ends`, for what has been recorded. Raises MoshiTuiError."""
-    return LiveSink(_speaker(settings, _choose(settings, "output")))
+    try:
+        return LiveSink(_speaker(settings, _choose(settings, "output"), hasty=False))
+    except MoshiTuiError as error:
+        hint = "--output-device names another one; --no-sound plays without."
+        raise MoshiTuiError(error.title, error.message, hint) from error
 
 
 def check_ends(settings: Settings) -> None:
@@ -196,13 +200,13 @@ def _microphone(settings: Settings, device: Device | None) -> Source:
     return microphone
 
 
-def _speaker(settings: Settings, device: Device | None) -> Sink:
+def _speaker(settings: Settings, device: Device | None, *, hasty: bool = True) -> Sink:
     file = settings.audio.output_file
     if file is not None:
         return NullSpeaker(file)
     if device is not None:
         try:
-            return Speaker(device)
+            return Speaker(device, hasty=hasty)
         except MoshiTuiError as error:
             if not _may_do_without(settings, settings.audio.output_device):
                 raise

@@ -70,14 +70,24 @@ def test_the_speaker_can_be_had_alone(tmp_path):
     sink = ends.open_speaker(Settings(audio=audio))
     assert isinstance(sink._speaker, NullSpeaker)
     sink.close(drain=False)
-    with pytest.raises(MoshiTuiError, match="No output"):
+    with pytest.raises(MoshiTuiError, match="No output") as caught:
         ends.open_speaker(Settings(audio=AudioOptions(output_device="usb")))
+    assert "--no-sound" in caught.value.hint
+
+
+def test_what_was_recorded_may_wait_at_the_speaker(portaudio, monkeypatch):
+    monkeypatch.setattr(ends, "pick", pick)
+    audio = AudioOptions(output_device="USB Audio Pro")
+    ends.open_speaker(Settings(audio=audio)).close(drain=False)
+    assert portaudio.streams[-1].options["latency"] == "high"
+    ends.Devices().sink(pick("output", "USB Audio Pro")).close(drain=False)
+    assert portaudio.streams[-1].options["latency"] == "low"
 
 
 def test_the_microphone_is_closed_if_the_speaker_refuses(sound, monkeypatch):
     closed = []
 
-    def refuse(device):
+    def refuse(device, hasty=True):
         raise MoshiTuiError("Refused", device.name)
 
     monkeypatch.setattr(FileMicrophone, "close", lambda self: closed.append(self))
@@ -89,7 +99,7 @@ def test_the_microphone_is_closed_if_the_speaker_refuses(sound, monkeypatch):
 
 
 def test_in_the_demo_a_device_that_refuses_is_none(monkeypatch):
-    def refuse(device):
+    def refuse(device, hasty=True):
         raise MoshiTuiError("Refused", device.name)
 
     monkeypatch.setattr(ends, "pick", lambda kind, wanted: SPEAKER)

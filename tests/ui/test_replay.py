@@ -125,7 +125,7 @@ async def test_keys_move_in_the_recording() -> None:
         await pilot.pause()
         assert seeks(player) == [30.0]
         offered = [command.title for command in app.get_system_commands(app.screen)]
-        assert offered[:3] == ["Pause", "Back", "On"]
+        assert offered[:3] == ["Pause", "-5 s", "+5 s"]
         assert "Mute" not in offered
         assert all(
             key.label in offered for key in REPLAY_KEYS if key.label and key.shown != "Ctrl+P"
@@ -187,6 +187,19 @@ async def test_enter_goes_to_what_is_found_or_selected() -> None:
         count = len(seeks(player))
         await pilot.press("enter")  # nothing is selected any more
         assert len(seeks(player)) == count
+        player.at(player.length_s)
+        player.pause(True)
+        await pilot.press("K", "enter")  # at the end, where going on means from the beginning
+        await pilot.pause(0.1)
+        assert seeks(player)[-1] > 0
+        assert player.stats.elapsed_s == seeks(player)[-1]
+        player.at(player.length_s)
+        player.pause(True)
+        await pilot.press("space")
+        await pilot.pause(0.2)
+        player.at(1.0)
+        await pilot.pause(0.2)
+        assert "00:01 / 01:00" in screen_text(app)
 
 
 async def test_a_search_goes_on_after_a_jump() -> None:

@@ -60,7 +60,9 @@ class ReplayScreen(PanelsScreen):
     # What the keys do.
 
     def action_pause(self) -> None:
-        """Stand still, or go on."""
+        """Stand still, or go on; at the end: once more from the beginning."""
+        if self._now() == "the end":
+            self._seek(0.0)
         self._player.pause(not self._player.paused)
         self._show_numbers()
 
@@ -88,8 +90,10 @@ class ReplayScreen(PanelsScreen):
             return
         if self._panel.searching:
             self._panel.action_close_search()
+        self._player.pause(
+            False
+        )  # first: at the end that begins anew, and what is asked last counts
         self._seek(entry.frame * FRAME_SECONDS)
-        self._player.pause(False)
 
     def action_speed(self, by: int) -> None:
         """The next speed or the one before; 0: as it was."""
