@@ -111,7 +111,7 @@ def _screen(args: argparse.Namespace) -> int:
     settings = _load(args).settings
     _check_files(args, settings)
     from moshi_tui.recording.folder import check_recording
-    from moshi_tui.recording.trace_file import check_trace
+    from moshi_tui.session.trace import check_trace
 
     check_recording(settings)  # a full disk is better told before the screen is up
     check_trace(settings)

@@ -22,7 +22,6 @@ from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.recording.folder import check_recording
 from moshi_tui.recording.recorder import COMPLETE_SECONDS
-from moshi_tui.recording.trace_file import check_trace
 from moshi_tui.session.catchup import CatchUp, Interruption, duration
 from moshi_tui.session.downloading import download_words
 from moshi_tui.session.endpoints import FileSink, FileSource
@@ -46,6 +45,7 @@ from moshi_tui.session.events import (
 )
 from moshi_tui.session.pauses import Pauses
 from moshi_tui.session.stats import Skips, Stats
+from moshi_tui.session.trace import check_trace
 
 STOP_SECONDS = 0.5
 """What the engine gets to end in."""

@@ -1,5 +1,6 @@
 """For all tests: nothing of the person's own, and one BLAS thread (as `cli.main` sets it)."""
 
+import logging
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -19,6 +20,21 @@ def _own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("MOSHI_TUI_CONFIG", "")  # `--config` sets it: so it is unset after the test
     for name in [name for name in os.environ if name.startswith("MOSHI_TUI_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _own_log():
+    """`cli.main` sends the log to a file and takes the warnings too: no test leaves that to the
+    next one."""
+    log = logging.getLogger("moshi_tui")
+    before = log.handlers[:], log.propagate, log.level
+    yield
+    for handler in log.handlers:
+        if handler not in before[0]:
+            handler.close()
+    log.handlers[:], log.propagate = before[:2]
+    log.setLevel(before[2])
+    logging.captureWarnings(False)
 
 
 def _shared_home(tmp_path_factory) -> Path:

@@ -1,7 +1,6 @@
 """A person at a terminal, as far as a machine can be one: speech into a real PortAudio microphone,
 keys through tmux, and an ear at the speaker."""
 
-import json
 import os
 import re
 import shlex
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from moshi_tui.demo.checkpoint import NAMES, demo_folder
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model.tokenizer import TextTokenizer
 from tests.pulse import pulse, running_pulse  # noqa: F401 - a fixture
@@ -22,7 +22,7 @@ from tests.pulse import pulse, running_pulse  # noqa: F401 - a fixture
 pytestmark = pytest.mark.pulse
 
 ROOT = Path(__file__).parents[1]
-SENTENCE = "Hello Moshi. How are you today? I would like to talk with you about music and the sea."
+SENTENCE = "Hello Moshi. How are you today? I would like to talk about the sea."
 
 
 class Terminal:
@@ -70,7 +70,7 @@ class Terminal:
 @pytest.fixture
 def terminal(pulse, tmp_path):  # noqa: F811
     env = pulse.env | {
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "PYTHONPATH": str(ROOT),
         "TERM": "xterm-256color",
@@ -138,7 +138,7 @@ def test_a_talk(terminal, pulse, speech, tmp_path):  # noqa: F811
         terminal.wait_for(r"· +Unmuted")
         terminal.press("r")
         terminal.wait_for(r"· +Reset")
-        time.sleep(2)
+        time.sleep(1)
         seconds = time.monotonic() - started
         assert terminal.in_alternate_screen()
         shown = moshi_lines(terminal.screen())
@@ -154,10 +154,7 @@ def test_a_talk(terminal, pulse, speech, tmp_path):  # noqa: F811
 
     # The transcript is what the tokens say: read once more from the log, piece by piece.
     log, tokens = logged(tmp_path)
-    config = json.loads(next(tmp_path.glob("cache/moshi-tui/demo-*/config.json")).read_text())
-    vocabulary = TextTokenizer(
-        next(tmp_path.glob("cache/moshi-tui/demo-*")) / config["tokenizer_name"]
-    )
+    vocabulary = TextTokenizer(demo_folder() / NAMES["tokenizer_name"])
     expected = as_shown([vocabulary.piece(token) for _, token in tokens if token >= 0])
     assert shown
     assert expected.startswith(shown)
@@ -191,7 +188,7 @@ def check_sound(sound, rate, seconds):
 
 def test_headless(pulse, speech, tmp_path):  # noqa: F811
     env = pulse.env | {
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "PYTHONPATH": str(ROOT),
     }
@@ -207,7 +204,7 @@ def test_headless(pulse, speech, tmp_path):  # noqa: F811
                 "--verbose",
                 "--headless",
                 "--seconds",
-                "8",
+                "5",
                 "--seed=4",
             ],
             env=env,
@@ -220,7 +217,7 @@ def test_headless(pulse, speech, tmp_path):  # noqa: F811
     _, tokens = logged(tmp_path)
     assert tokens
     assert done.stdout.strip()
-    assert tokens[-1][0] * FRAME_SECONDS < 9
+    assert tokens[-1][0] * FRAME_SECONDS < 6
     sound, _ = soundfile.read(heard)
     assert 0.01 < np.abs(sound).max() < 0.99
 
@@ -228,11 +225,11 @@ def test_headless(pulse, speech, tmp_path):  # noqa: F811
 def test_headless_goes_on_without_its_sound_and_says_so(tmp_path):
     with running_pulse() as server:
         env = server.env | {
-            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
             "XDG_STATE_HOME": str(tmp_path / "state"),
             "PYTHONPATH": str(ROOT),
         }
-        words = [sys.executable, "-m", "moshi_tui", "--demo", "--headless", "--seconds", "8"]
+        words = [sys.executable, "-m", "moshi_tui", "--demo", "--headless", "--seconds", "5"]
         with subprocess.Popen(
             words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as talk:

@@ -6,6 +6,7 @@ that is complete has them as named arrays in `codes.npz` (`Codes`) instead.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,5 +105,5 @@ def read_codes(folder: Path, n_user: int) -> Codes:
         return Codes.from_rows(np.load(folder / GROWING_CODES, allow_pickle=False), n_user)
     except KeyError as error:
         raise ValueError(f"{CODES} has no array {error}") from error
-    except (EOFError, BadZipFile) as error:
+    except (EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{CODES}: {error}") from error

@@ -102,7 +102,8 @@ class Files:
     def mix(self, now: int) -> int:
         """Write the sound up to sample `now`, or a piece of it; returns up to where."""
         microphone, timeline = self._microphone, self.timeline
-        if self.wav.gone or self.journal.gone or (microphone is not None and microphone.gone):
+        written = (self.wav, microphone, self.journal, self._codes)
+        if any(file is not None and file.gone for file in written):
             raise _gone(self.folder)
         start, stop = timeline.settled, timeline.stop(now)
         self.wav.write(start, timeline.mix(stop))

@@ -26,7 +26,11 @@ class GrowingFile(ABC):
         self._header_bytes = header
         self._item_bytes = item
         self._file = path.open("xb", buffering=0)
-        self._state()
+        try:
+            self._state()
+        except BaseException:
+            self._file.close()
+            raise
 
     @abstractmethod
     def _header(self, count: int) -> bytes:

@@ -105,9 +105,33 @@ def _finite(value: Any) -> Any:
 
 
 def read_journal(path: Path) -> Iterator[Record]:
-    """All records of a file; the last line is left out if it is not complete. Raises OSError, and
-    ValueError if the file is no journal."""
-    with path.open(encoding="utf-8") as lines:
+    """All records of a file; lines that are none are passed over. Raises OSError, and ValueError if
+    the file is no journal: it has lines, and no record."""
+    empty = found = False
+    for record in read_lines(path):
+        if record is None:
+            empty = True
+        else:
+            found = True
+            yield record
+    if empty and not found:
+        raise ValueError(f"no line of {path.name} is a record")
+
+
+def read_lines(path: Path) -> Iterator[Record | None]:
+    """For each line its record, or None if it is damaged: of lines that are written anew half may
+    be left by a process that was killed at that moment. The last line is left out if it is not
+    complete. Raises OSError."""
+    with path.open("rb") as lines:
         for line in lines:
-            if line.endswith("\n"):
-                yield json.loads(line)
+            if line.endswith(b"\n"):
+                yield _record(line)
+
+
+def _record(line: bytes) -> Record | None:
+    try:
+        record = json.loads(line.decode())
+    except (ValueError, RecursionError):
+        return None
+    is_one = isinstance(record, dict) and isinstance(record.get("type"), str)
+    return record if is_one else None

@@ -11,7 +11,7 @@ import soundfile
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.recording.codes import Codes, read_codes
 from moshi_tui.recording.files import AUDIO, EVENTS
-from moshi_tui.recording.journal import SCHEMA, Record, read_journal
+from moshi_tui.recording.journal import SCHEMA, Record, read_lines
 
 Pcm = npt.NDArray[np.float32]
 
@@ -33,11 +33,13 @@ class Recording:
     """The first line of events.jsonl."""
     records: list[Record]
     """The others, by `t`."""
+    damaged_lines: int
+    """Lines of events.jsonl that are no record, and were passed over."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            self.header, self.records = _events(folder)
+            self.header, self.records, self.damaged_lines = _events(folder)
             (folder / AUDIO).stat()  # libsndfile does not say that a file is missing
             self._sound = soundfile.SoundFile(folder / AUDIO)
         except (FileNotFoundError, NotADirectoryError) as error:
@@ -49,6 +51,14 @@ class Recording:
     def complete(self) -> bool:
         """It was ended, not broken off."""
         return bool(self.records) and self.records[-1]["type"] == "end"
+
+    @property
+    def damage(self) -> str:
+        """What to tell of `damaged_lines`; empty if there are none."""
+        if not self.damaged_lines:
+            return ""
+        lines = "line is" if self.damaged_lines == 1 else "lines are"
+        return f"{self.folder / EVENTS}: {self.damaged_lines} {lines} damaged and left out"
 
     @property
     def seconds(self) -> float:
@@ -90,7 +100,7 @@ class Recording:
                 f"{self.folder} has neither codes.npz nor codes.npy.",
                 "The model can only be run again on a recording that has them.",
             ) from error
-        except (OSError, ValueError, KeyError, MemoryError) as error:
+        except (OSError, ValueError, LookupError, TypeError, MemoryError) as error:
             raise _unreadable(self.folder, error) from error
 
     def close(self) -> None:
@@ -98,14 +108,11 @@ class Recording:
         self._sound.close()
 
 
-def _events(folder: Path) -> tuple[Record, list[Record]]:
-    records = list(read_journal(folder / EVENTS))
-    for number, record in enumerate(records, 1):
-        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-            raise ValueError(f"line {number} of {EVENTS} is no record")
-    if not records or records[0]["type"] != "header":
+def _events(folder: Path) -> tuple[Record, list[Record], int]:
+    """The header, the other records, and how many lines are damaged."""
+    header, *lines = list(read_lines(folder / EVENTS)) or [None]
+    if header is None or header["type"] != "header":
         raise ValueError(f"{EVENTS} has no header")
-    header = records[0]
     if not isinstance(header.get("schema"), int):
         raise ValueError(f"the header of {EVENTS} names no schema")
     if header["schema"] > SCHEMA:
@@ -114,7 +121,8 @@ def _events(folder: Path) -> tuple[Record, list[Record]]:
             f"{folder} has format {header['schema']}, this version reads up to {SCHEMA}.",
             "Update moshi-tui.",
         )
-    return header, records[1:]
+    records = [record for record in lines if record is not None]
+    return header, records, len(lines) - len(records)
 
 
 def _not_one(folder: Path, error: OSError) -> MoshiTuiError:

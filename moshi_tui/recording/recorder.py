@@ -25,7 +25,6 @@ import logging
 import queue
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,12 +34,11 @@ from typing import Generic, TypeVar
 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import SAMPLE_RATE
-from moshi_tui.recording.code_file import pack_codes
 from moshi_tui.recording.codes import Ints
-from moshi_tui.recording.files import AUDIO, EVENTS, MICROPHONE, TRANSCRIPT, Contents, Files
+from moshi_tui.recording.completing import complete, subtitle
+from moshi_tui.recording.files import AUDIO, MICROPHONE, Contents, Files
 from moshi_tui.recording.folder import broken_off, folder_name, make_folder, phrase
 from moshi_tui.recording.journal import SCHEMA, Record
-from moshi_tui.recording.subtitles import SUBTITLES, write_subtitles
 from moshi_tui.recording.timeline import Pcm
 
 log = logging.getLogger(__name__)
@@ -210,15 +208,10 @@ class Recorder(Generic[E]):
         finally:
             with suppress(OSError):
                 files.close()
-        without_subtitles = _tried(lambda: write_subtitles(folder))
         if failure is not None:
+            subtitle(folder)
             return files.seconds, broken_off(folder, failure), phrase(failure)
-        _tried(lambda: pack_codes(folder, self._contents.n_user))
-        if files.untold is not None:
-            return files.seconds, _untold(folder / TRANSCRIPT, files.untold), ""
-        if without_subtitles is not None:
-            return files.seconds, _untold(folder / SUBTITLES, without_subtitles), ""
-        return files.seconds, None, ""
+        return files.seconds, complete(folder, self._contents.n_user, files.untold), ""
 
     def _write(self, files: Files, wall: datetime) -> Exception | None:
         try:
@@ -336,24 +329,3 @@ def all_complete(timeout: float) -> bool:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     return not any(thread.is_alive() for thread in threads)
-
-
-def _tried(make: Callable[[], None]) -> Exception | None:
-    """What has gone wrong with something that a recording can do without: it can be made of what
-    is there."""
-    try:
-        make()
-    except Exception as error:
-        log.warning("at the end of a recording", exc_info=True)
-        traceback.clear_frames(error.__traceback__)  # a file that they read is closed by that
-        return error
-    return None
-
-
-def _untold(path: Path, error: Exception) -> MoshiTuiError:
-    """What to tell of a recording that is complete but for its transcript."""
-    return MoshiTuiError(
-        "The transcript could not be written",
-        f"{path}: {phrase(error)}.",
-        f"{AUDIO} is complete, and {EVENTS} has every word.",
-    )

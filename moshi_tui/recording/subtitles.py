@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from moshi_tui.clean import Cleaner
+from moshi_tui.clock import clock
 from moshi_tui.recording.files import EVENTS
 from moshi_tui.recording.journal import Record, read_journal
 from moshi_tui.recording.transcript import ends_sentence
@@ -140,7 +141,5 @@ def _ms(seconds: float) -> int:
 
 
 def _time(ms: int) -> str:
-    seconds, ms = divmod(ms, 1000)
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{seconds:02}.{ms:03}"
+    hours, ms = divmod(ms, 3_600_000)
+    return f"{hours:02}:{clock(ms / 1000, 3)}"

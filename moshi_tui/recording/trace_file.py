@@ -19,8 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from moshi_tui.config import Settings
-from moshi_tui.errors import MoshiTuiError, UsageError
+from moshi_tui.errors import MoshiTuiError
 from moshi_tui.recording.lines import LinesFile
 
 log = logging.getLogger(__name__)
@@ -37,35 +36,6 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 Record = dict[str, Any]
 Describe = Callable[[], Iterable[Record]]
 """Makes events of the format: called on the thread that writes them."""
-
-
-def check_trace(settings: Settings, others: Iterable[Path | None] = ()) -> None:
-    """Refuse a trace that can't be written, as far as that can be known before anything is loaded.
-    Nothing is made.
-
-    Args:
-        others: files that the talk reads or writes, beside those of the settings.
-
-    Raises MoshiTuiError.
-    """
-    path = settings.recording.trace
-    if path is None:
-        return
-    if path.suffix.lower() != ".json":
-        raise UsageError("Not a JSON file", f"--trace {path}", "Name it like trace.json.")
-    real = _real(path)
-    if any(
-        other is not None and _real(other) == real
-        for other in (settings.audio.input_file, settings.audio.output_file, *others)
-    ):
-        raise UsageError("Two files in one", f"{path}", "Name another file for --trace.")
-    if real.exists() and not real.is_file():
-        what = "is a folder" if real.is_dir() else "is no regular file"
-        raise _unwritable(path, what)
-    if not real.parent.is_dir():
-        raise _unwritable(path, "is in a folder that does not exist")
-    if not os.access(real.parent, os.W_OK | os.X_OK):
-        raise _unwritable(path, "is in a folder that you may not write to")
 
 
 class TraceFile:
@@ -171,12 +141,6 @@ def _as_lines(events: Iterable[Record]) -> str:
 def _real(path: Path) -> Path:
     """Where a link leads to."""
     return Path(os.path.realpath(path))
-
-
-def _unwritable(path: Path, why: str) -> MoshiTuiError:
-    return MoshiTuiError(
-        "Cannot write the trace", f"{path} {why}.", "Name another file with --trace FILE."
-    )
 
 
 def _broken_off(path: Path, failure: Exception) -> MoshiTuiError:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from moshi_tui.clean import clean
+from moshi_tui.clock import clock
 from moshi_tui.recording.collected import COLLECTED, Collected
 from moshi_tui.recording.journal import WINDOW_SECONDS, Record, read_journal
 from moshi_tui.recording.lines import LinesFile
@@ -177,7 +178,7 @@ class _Entry:
     def line(self, now: float) -> str:
         """With its time and who it was; empty if there are no words for it."""
         words = self.words(now)
-        return f"{_clock(self.t)} {self._speaker:<5}  {words}\n" if words else ""
+        return f"{clock(self.t)} {self._speaker:<5}  {words}\n" if words else ""
 
 
 class _Happened(_Entry):
@@ -203,13 +204,6 @@ def _is_long(said: _Entry, record: Record) -> bool:
         return False
     lasted = record["t"] - said.t
     return lasted >= LONGEST_SECONDS or (lasted >= LONG_SECONDS and ends_sentence(said.text))
-
-
-def _clock(t: float) -> str:
-    """mm:ss, from an hour on h:mm:ss."""
-    minutes, seconds = divmod(int(t), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
 
 
 def _length(seconds: float) -> str:

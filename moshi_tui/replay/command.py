@@ -99,6 +99,8 @@ def draw(folder: Path, out: Path) -> int:
     from moshi_tui.replay.picture import render
 
     with closing(Recording(folder)) as recording:
+        if recording.damage:
+            _warn(recording.damage)
         render(recording, out)
     print(clean(str(out)))
     return 0
@@ -108,7 +110,7 @@ def rebuild_files(folder: Path) -> int:
     """`--rebuild`: prints what was written. Returns the exit status. Raises MoshiTuiError."""
     from moshi_tui.recording.rebuild import rebuild
 
-    for path in rebuild(folder):
+    for path in rebuild(folder, _warn):
         print(clean(str(path)))
     return 0
 
@@ -200,7 +202,7 @@ class _Run:
                 bar.update(task, description=clean(words), total=total, completed=done)
                 before = done
                 while not self._doubts.empty():
-                    print(f"moshi-tui: {clean(self._doubts.get())}", file=sys.stderr)
+                    _warn(self._doubts.get())
 
     def _tell(self, words: str, fraction: float | None) -> None:
         self._at = (words, fraction)
@@ -228,6 +230,10 @@ class _Run:
             )
         finally:
             device.release()
+
+
+def _warn(words: str) -> None:
+    print(f"moshi-tui: {clean(words)}", file=sys.stderr)
 
 
 def _contradiction(why: str, hint: str) -> UsageError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from moshi_tui.clock import clock
 from moshi_tui.frames import FRAME_SECONDS
 
 MOST_GAPS = 5
@@ -92,8 +93,5 @@ class Comparison:
 def moment(t: float) -> str:
     """Seconds as mm:ss.mmm, or h:mm:ss.mmm. Below 0: a recording that begins in a talk has the
     codes of what was before it."""
-    minutes, milliseconds = divmod(abs(round(t * 1000)), 60_000)
-    seconds = f"{milliseconds // 1000:02}.{milliseconds % 1000:03}"
-    hours, minutes = divmod(minutes, 60)
-    words = f"{hours}:{minutes:02}:{seconds}" if hours else f"{minutes:02}:{seconds}"
+    words = clock(abs(round(t, 3)), 3)
     return words if t >= 0 else f"{words} before the recording begins"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moshi_tui.clean import clean
+from moshi_tui.clock import clock
 from moshi_tui.replay.marks import KINDS, SIZE, Badge, badge, place_marks
 from moshi_tui.replay.peaks import Peaks
 from moshi_tui.replay.story import Mark, Side, Span, Story
@@ -97,14 +98,6 @@ def draw_row(row: Row, story: Story, peaks: Peaks, gains: dict[Side, float]) -> 
     yield from _lag(row, story.lags)
     yield from _marks(row, [mark for mark in story.marks if row.has(mark.t)])
     yield from _words(row, story)
-
-
-def clock(t: float, step: float = 1.0) -> str:
-    """A moment, as a person says it: 01:05, 1:02:03; with tenths if the step is below a second."""
-    minutes, seconds = divmod(int(t), 60)
-    hours, minutes = divmod(minutes, 60)
-    tenths = f".{int(t * 10) % 10}" if step < 1 else ""
-    return (f"{hours}:" if hours else "") + f"{minutes:02}:{seconds:02}{tenths}"
 
 
 def _axis(row: Row) -> Iterator[str]:
@@ -280,4 +273,4 @@ def _told(each: Badge) -> str:
     """What a badge says to whoever points at it."""
     first = each.marks[0]
     more = f" (and {len(each.marks) - 1} more)" if len(each.marks) > 1 else ""
-    return clean(f"{clock(first.t, 0.1)} {first.what}{more}")
+    return clean(f"{clock(first.t, 1)} {first.what}{more}")

@@ -1,15 +1,22 @@
 """The fields of a record, checked: a recording may be damaged, or have been edited.
 
-Each function raises ValueError, with words for the person.
+Each function raises ValueError, with words for the person; `checked` makes an error of it that says
+where.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from moshi_tui.clean import clean
+from moshi_tui.errors import MoshiTuiError
 from moshi_tui.recording.journal import Record
+from moshi_tui.session.events import Side
+
+SIDES: tuple[Side, Side] = ("input", "output")
+"""Of a device."""
 
 _MOST = 1e15
 """A larger number is none."""
@@ -74,6 +81,24 @@ def one_of(record: Record, name: str, choices: Sequence[Choice]) -> Choice:
         if value == choice:
             return choice
     raise _wrong(name, value)
+
+
+def checked(records: Sequence[Record], folder: Path, take: Callable[[Record], None]) -> None:
+    """Hand over each record, by `t`. What is raised because one is damaged becomes
+    MoshiTuiError."""
+    index = 0
+    try:
+        times = []
+        for index in range(len(records)):
+            times.append(number(records[index], "t"))
+        for index in sorted(range(len(records)), key=times.__getitem__):
+            take(records[index])
+    except (ValueError, TypeError) as error:
+        raise MoshiTuiError(
+            "Cannot read the recording",
+            f"{folder}: event {index + 1}: {error}.",
+            "Mend that line of events.jsonl, or take it out (the header is line 1).",
+        ) from error
 
 
 def _is_number(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,32 +11,25 @@ from typing import Any
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_RATE
 from moshi_tui.recording.journal import Record
-from moshi_tui.replay.fields import flag, number, number_or_none, one_of, text, whole, words
-from moshi_tui.replay.reciter import SIDES, checked
+from moshi_tui.replay.fields import (
+    SIDES,
+    checked,
+    flag,
+    number,
+    number_or_none,
+    one_of,
+    text,
+    whole,
+    words,
+)
 from moshi_tui.session.events import SessionInfo
-from moshi_tui.session.stats import Skips, Stats
+from moshi_tui.session.stats import RECORDED, Skips, Stats
 
-_FLOATS = (
-    "input_latency_ms",
-    "output_latency_ms",
-    "stalled_ms",
-    "backlog_frames",
-    "dropped_input_ms",
-    "dropped_output_ms",
-    "playout_ms",
-    "playout_speed",
-    "silent_s",
-)
-_MAYBES = ("lag_ms", "step_ms", "encode_ms", "decode_ms", "echo_db")
-_COUNTS = (
-    "underruns",
-    "input_overflows",
-    "output_underflows",
-    "context_frames",
-    "context_size",
-    "memory_bytes",
-)
-"""What a record of the type "lag" may have; named as in `Stats`."""
+_READ: dict[str, Callable[[Record, str], Any]] = {
+    "number": number,
+    "number or none": number_or_none,
+    "count": whole,
+}
 
 
 @dataclass(frozen=True)
@@ -117,9 +110,7 @@ def _changed(ends: _Ends, record: Record) -> _Ends:
 
 def _timing(record: Record) -> dict[str, Any]:
     """The fields of `Stats` that a record of the type "lag" has."""
-    fields: dict[str, Any] = {name: number(record, name) for name in _FLOATS if name in record}
-    fields |= {name: number_or_none(record, name) for name in _MAYBES if name in record}
-    fields |= {name: whole(record, name) for name in _COUNTS if name in record}
+    fields = {name: _READ[kind](record, name) for name, kind in RECORDED.items() if name in record}
     if "health" in record:
         fields["health"] = words(record, "health")
     if "skips" in record:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -12,9 +11,11 @@ from statistics import median
 import numpy as np
 
 from moshi_tui.clean import clean
+from moshi_tui.clock import clock
 from moshi_tui.errors import MoshiTuiError, UsageError
 from moshi_tui.recording.reader import Recording
-from moshi_tui.replay.drawing import HEIGHT, LEFT, NAMES, PLOT, WIDTH, Row, clock, draw_row
+from moshi_tui.recording.whole import write_whole
+from moshi_tui.replay.drawing import HEIGHT, LEFT, NAMES, PLOT, WIDTH, Row, draw_row
 from moshi_tui.replay.marks import KINDS, SIZE, badge, definitions
 from moshi_tui.replay.peaks import Peaks, peaks
 from moshi_tui.replay.story import Side, Story, read_story
@@ -199,14 +200,8 @@ def _png(svg: str, zoom: float) -> bytes:
 
 
 def _write(out: Path, data: bytes) -> None:
-    real = Path(os.path.realpath(out))  # a link stays one
-    fresh = real.with_name(f".{real.name}.{os.getpid()}.{os.urandom(4).hex()}")
     try:
-        try:
-            fresh.write_bytes(data)
-            os.replace(fresh, real)
-        finally:
-            fresh.unlink(missing_ok=True)
+        write_whole(out, lambda beside: beside.write_bytes(data))
     except OSError as error:
         raise MoshiTuiError(
             "Cannot write the picture",

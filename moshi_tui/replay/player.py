@@ -90,7 +90,7 @@ class Player:
             recording.records, recording.seconds, self._user_levels, recording.folder
         )
         self._gauges = Gauges(recording.header, recording.records, recording.folder)
-        self._notices = list(_about_the_end(recording))
+        self._notices = list(_about_the_recording(recording))
         start_s = self._within(start_s)
         volume_db = volume.limited(volume_db)
         self._deck = Deck(recording, start_s, volume_db, clock=clock)
@@ -307,8 +307,10 @@ class Player:
         return block_levels(sound[:, 0], UserTurn.BLOCK_FRAMES * FRAME_SAMPLES)
 
 
-def _about_the_end(recording: Recording) -> Iterator[Notice]:
-    """How the recording ended, if not as it should."""
+def _about_the_recording(recording: Recording) -> Iterator[Notice]:
+    """What is not as it should be: damage, and how it ended."""
+    if recording.damage:
+        yield Notice("The recording is damaged", f"{recording.damage}.", frame=0)
     if not recording.complete:
         yield Notice(
             "The recording has no end",

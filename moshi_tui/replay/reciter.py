@@ -15,10 +15,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_RATE, FRAME_SECONDS
 from moshi_tui.recording.journal import Record
-from moshi_tui.replay.fields import flag, number, numbers, one_of, text, whole, words
+from moshi_tui.replay.fields import (
+    SIDES,
+    checked,
+    flag,
+    number,
+    numbers,
+    one_of,
+    text,
+    whole,
+    words,
+)
 from moshi_tui.session.events import (
     DeviceChanged,
     DeviceLost,
@@ -26,7 +35,6 @@ from moshi_tui.session.events import (
     InputEnded,
     Muted,
     Notice,
-    Side,
     SkipKind,
     Skipped,
     TextPiece,
@@ -38,7 +46,6 @@ from moshi_tui.session.events import (
 from moshi_tui.session.pauses import Pauses
 from moshi_tui.session.turns import LONGEST_FRAMES
 
-SIDES: tuple[Side, Side] = ("input", "output")
 SILENT = frozenset({"lag", "end"})
 """Records that are no event of the talk."""
 BLOCK_SECONDS = UserTurn.BLOCK_FRAMES * FRAME_SECONDS
@@ -201,24 +208,6 @@ class _Utterances:
             self._pauses.skip(event.frame, event.frames)
         elif isinstance(event, WasReset):
             self._saying = False
-
-
-def checked(records: Sequence[Record], folder: Path, take: Callable[[Record], None]) -> None:
-    """Hand over each record, by `t`. What is raised because one is damaged becomes
-    MoshiTuiError."""
-    index = 0
-    try:
-        times = []
-        for index in range(len(records)):
-            times.append(number(records[index], "t"))
-        for index in sorted(range(len(records)), key=times.__getitem__):
-            take(records[index])
-    except (ValueError, TypeError) as error:
-        raise MoshiTuiError(
-            "Cannot read the recording",
-            f"{folder}: event {index + 1}: {error}.",
-            "Mend that line of events.jsonl, or take it out (the header is line 1).",
-        ) from error
 
 
 def _frame(t: float) -> int:

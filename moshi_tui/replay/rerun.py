@@ -212,7 +212,8 @@ def _whole(recording: Recording, codes: Codes) -> Codes:
     """The same; refuse what no model can have written."""
     for name, values in codes.arrays().items():
         dimensions = 2 if name in ("user", "moshi") else 1
-        if values.ndim != dimensions or len(values) != len(codes) or values.dtype.kind not in "iu":
+        as_long = values.shape[:1] == codes.step.shape[:1]
+        if values.ndim != dimensions or not as_long or values.dtype.kind not in "iu":
             raise damaged(recording, f"its codes have {name} of {values.shape} {values.dtype}")
     return codes
 
@@ -243,7 +244,7 @@ def _doubts(recording: Recording, files: CheckpointFiles, model: Lm) -> list[str
     header = recording.header
     packages = header.get("packages")
     mlx = packages.get("mlx") if isinstance(packages, dict) else None
-    doubts = []
+    doubts = [recording.damage] if recording.damage else []
     recorded, here = header.get("weights"), describe_weights(files.moshi)
     if not isinstance(recorded, dict):
         doubts.append("the recording does not say with which weights it was made")

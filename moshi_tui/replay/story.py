@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from moshi_tui.clean import Cleaner, clean
-from moshi_tui.errors import MoshiTuiError
 from moshi_tui.recording.journal import Record
 from moshi_tui.recording.reader import Recording
+from moshi_tui.replay.fields import (
+    SIDES,
+    checked,
+    flag,
+    number,
+    number_or_none,
+    one_of,
+    text,
+    words,
+)
 
 Side = Literal["user", "moshi"]
 
-_SIDES: dict[str, Side] = {"user": "user", "moshi": "moshi", "input": "user", "output": "moshi"}
+_VOICES: tuple[Side, Side] = ("user", "moshi")
+_OF_DEVICE: dict[str, Side] = dict(zip(SIDES, _VOICES, strict=True))
 
 
 @dataclass(frozen=True)
@@ -21,7 +30,7 @@ class Word:
     """A word of Moshi."""
 
     t: float
-    """When its first letter came, in seconds of the recording, as in all that follows."""
+    """When the voice begins to say it, in seconds of the recording, as in all that follows."""
     text: str
     """Cleaned."""
     begins: bool
@@ -69,15 +78,7 @@ class Story:
 def read_story(recording: Recording) -> Story:
     """Raises MoshiTuiError if a record is not as it should be."""
     reader = _Reader(recording.seconds)
-    for index, record in enumerate(recording.records):
-        try:
-            reader.add(record)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise MoshiTuiError(
-                "Cannot read the recording",
-                f"{recording.folder}: event {index + 1}: {type(error).__name__}: {error}.",
-                "Mend that line of events.jsonl, or take it out (the header is line 1).",
-            ) from error
+    checked(recording.records, recording.folder, reader.add)
     return reader.close()
 
 
@@ -87,26 +88,29 @@ class _Reader:
     def __init__(self, seconds: float) -> None:
         self._story = Story(seconds)
         self._speech = _Speech(self._story.words)
+        self._voice = 0.0  # when the newest piece of text is heard
         self._turn: float | None = None  # since when the user speaks
         self._mute: float | None = None
 
     def add(self, record: Record) -> None:
         """A record of a type that is unknown is passed over: there may be more of them one day."""
-        kind, t = record["type"], self._time(record.get("t", 0.0))
+        kind, t = text(record, "type"), self._time(number(record, "t"))
         match kind:
             case "text":
-                self._speech.add(t, record["text"], begins=record["begins"])
+                ahead = number(record, "ahead") if "ahead" in record else 0.0
+                self._voice = max(self._voice, self._time(t + ahead))
+                self._speech.add(self._voice, text(record, "text"), begins=flag(record, "begins"))
             case "user_start":
+                self._end_turn(t)
                 self._turn = t
             case "user_stop":
-                began = max(0.0, t - float(record["seconds"])) if self._turn is None else self._turn
-                self._story.turns.append(Span(began, t))
-                self._turn = None
+                if self._turn is None:
+                    self._turn = max(0.0, t - number(record, "seconds"))
+                self._end_turn(t)
             case "mute":
-                self._muted(t, record["muted"])
+                self._muted(t, flag(record, "muted"))
             case "lag":
-                lag = record["lag_ms"]
-                self._story.lags.append((t, None if lag is None else _finite(lag)))
+                self._story.lags.append((t, number_or_none(record, "lag_ms")))
             case "end":
                 self._story.error = clean(str(record.get("error") or ""))
             case _:
@@ -115,15 +119,20 @@ class _Reader:
     def close(self) -> Story:
         """What goes on at the end, ends there."""
         self._speech.close()
-        if self._turn is not None:
-            self._story.turns.append(Span(self._turn, self._story.seconds))
+        self._end_turn(self._story.seconds)
         if self._mute is not None:
             self._story.mutes.append(Span(self._mute, self._story.seconds))
         return self._story
 
     def _time(self, t: float) -> float:
         """A recording that was broken off may lack the sound of its last events."""
-        return min(max(0.0, _finite(t)), self._story.seconds)
+        return min(max(0.0, t), self._story.seconds)
+
+    def _end_turn(self, t: float) -> None:
+        """The one that goes on, if one does."""
+        if self._turn is not None:
+            self._story.turns.append(Span(self._turn, t))
+            self._turn = None
 
     def _muted(self, t: float, muted: bool) -> None:
         if muted and self._mute is None:
@@ -136,26 +145,27 @@ class _Reader:
     def _mark(self, kind: str, t: float, record: Record) -> None:
         match kind:
             case "skip":
-                faster = record["kind"] == "speed"
-                ms, side = _finite(record["ms"]), _SIDES[record["side"]]
+                faster = text(record, "kind") == "speed"
+                ms, side = number(record, "ms"), one_of(record, "side", _VOICES)
                 what = f"{'won by playing faster' if faster else 'left out'}: {ms:.0f} ms"
                 self._add_mark(t, "faster" if faster else "skip", side, what, ms)
             case "underrun":
-                ms = _finite(record["ms"])
+                ms = number(record, "ms")
                 self._add_mark(t, kind, "moshi", f"nothing to play for {ms:.0f} ms", ms)
             case "device":
-                self._add_mark(t, kind, _SIDES[record["side"]], f"now: {record['name']}")
+                self._add_mark(t, kind, _device(record), f"now: {words(record, 'name')}")
             case "device_lost":
-                what = f"lost: {record['name']}. {record['why']}"
-                self._add_mark(t, kind, _SIDES[record["side"]], what)
+                what = f"lost: {words(record, 'name')}. {words(record, 'why')}"
+                self._add_mark(t, kind, _device(record), what)
             case "reset":
                 self._speech.close()
                 self._add_mark(t, kind, "moshi", "Moshi has forgotten the talk so far")
             case "failed":
-                self._add_mark(t, kind, "moshi", f"{record['title']}: {record['message']}")
+                what = f"{words(record, 'title')}: {words(record, 'message')}"
+                self._add_mark(t, kind, "moshi", what)
 
     def _add_mark(self, t: float, kind: str, side: Side, what: str, ms: float = 0.0) -> None:
-        self._story.marks.append(Mark(t, kind, side, clean(what), ms))
+        self._story.marks.append(Mark(t, kind, side, what, ms))
 
 
 class _Speech:
@@ -196,7 +206,6 @@ class _Speech:
         self._text = ""
 
 
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"{value} is no number to draw")
-    return float(value)
+def _device(record: Record) -> Side:
+    """Whose it is."""
+    return _OF_DEVICE[one_of(record, "side", SIDES)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 import platform
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,13 +13,10 @@ from moshi_tui import __version__
 from moshi_tui.config import CheckpointOptions, Settings
 from moshi_tui.frames import FRAME_RATE, FRAME_SAMPLES
 from moshi_tui.recording.journal import Record
-from moshi_tui.recording.weights import describe_weights
 from moshi_tui.session.endpoints import FrameSink, FrameSource
 from moshi_tui.session.events import SessionInfo, Side
 from moshi_tui.session.loading import Parts
 from moshi_tui.session.stats import Stats
-
-log = logging.getLogger(__name__)
 
 PACKAGES = ("mlx", "numpy", "rustymimi", "sentencepiece", "sounddevice", "soundfile", "textual")
 """Whose versions it tells."""
@@ -64,8 +60,7 @@ class Moment:
 
 
 def heading(settings: Settings, talk: Talk, moment: Moment) -> Record:
-    """The header of a recording that begins at this moment, beyond what the recorder knows. Reads
-    4 MB of the weights."""
+    """The header of a recording that begins at this moment, beyond what the recorder knows."""
     info, parts = talk.info, talk.parts
     sampling = asdict(settings.sampling) | parts.sampling
     del sampling["seed"]  # it says None where one was drawn
@@ -80,7 +75,7 @@ def heading(settings: Settings, talk: Talk, moment: Moment) -> Record:
         "seed": moment.seed,
         "sampling": sampling,
         "checkpoint": _chosen(settings.checkpoint),
-        "weights": _weights(parts.files.moshi),
+        "weights": parts.weights,
         "devices": moment.devices,
         "rates": moment.rates,
         "volume_db": moment.volume_db,
@@ -102,14 +97,6 @@ def _absolute(path: Path) -> str:
     with suppress(OSError, RuntimeError):  # the current folder may be gone, "~" nowhere
         path = path.expanduser().absolute()
     return str(path)
-
-
-def _weights(path: Path) -> Record | None:
-    try:
-        return describe_weights(path)
-    except OSError:
-        log.warning("weights that were loaded can't be read any more", exc_info=True)
-        return None
 
 
 def _versions() -> dict[str, str]:

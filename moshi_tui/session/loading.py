@@ -22,6 +22,8 @@ from moshi_tui.model import load as load_model
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.device import device_name, is_cpu
 from moshi_tui.model.tokenizer import TextStream, TextTokenizer
+from moshi_tui.recording.journal import Record
+from moshi_tui.recording.weights import describe_weights
 from moshi_tui.session.downloading import DownloadMeter, amount_words, is_checking
 from moshi_tui.session.events import Download, Loading
 
@@ -44,6 +46,8 @@ class Parts:
     device: str
     sampling: dict[str, float] = field(default_factory=dict)
     """Temperatures and top-k in use, by the names of `SamplingOptions`."""
+    weights: Record | None = None
+    """What `describe_weights` says of the file; None if it could not be read any more."""
 
 
 def load_parts(
@@ -71,7 +75,8 @@ def load_parts(
     generator = _warm_up(model, settings.sampling, say)
     text = TextStream(tokenizer, silent=(0, config.existing_text_padding_id))
     sampling = _sampling(config, settings.sampling)
-    return Parts(files, generator, text, encoder, decoder, device_name(), sampling)
+    weights = _described(files.moshi)
+    return Parts(files, generator, text, encoder, decoder, device_name(), sampling, weights)
 
 
 def load_language(
@@ -159,6 +164,15 @@ def _warm_up(model: Lm, sampling: SamplingOptions, say: _Say) -> Generator:
     generator.reset()
     say("warm-up", "done", 1.0)
     return generator
+
+
+def _described(path: Path) -> Record | None:
+    """Now rather than when a recording begins, which would keep its first line waiting."""
+    try:
+        return describe_weights(path)
+    except OSError:
+        log.warning("weights that were loaded can't be read any more", exc_info=True)
+        return None
 
 
 def _read_once(path: Path, tick: Callable[[], None]) -> None:

@@ -18,7 +18,7 @@ Every record has `at` (seconds by the session's clock; the recorder makes `t` of
     input_end
     notice       title, message, hint
     failed       title, message, hint
-    lag          once a second: numbers of `Stats`, by their names there
+    lag          once a second: numbers of `Stats` (`RECORDED`), by their names there
 
 A turn of the user becomes known later than it happened, so its two records are of the past: the
 start by half a second, the stop by one. The journal puts them where they belong (journal.py), so
@@ -50,28 +50,7 @@ from moshi_tui.session.events import (
     WasReset,
 )
 from moshi_tui.session.pauses import Pauses
-from moshi_tui.session.stats import Stats
-
-_NUMBERS = (
-    "lag_ms",
-    "step_ms",
-    "encode_ms",
-    "decode_ms",
-    "backlog_frames",
-    "input_latency_ms",
-    "output_latency_ms",
-    "playout_ms",
-    "dropped_input_ms",
-    "dropped_output_ms",
-    "underruns",
-    "input_overflows",
-    "output_underflows",
-    "context_frames",
-    "context_size",
-    "memory_bytes",
-    "silent_s",
-    "echo_db",
-)
+from moshi_tui.session.stats import RECORDED, Stats
 
 
 @dataclass(frozen=True)
@@ -205,7 +184,7 @@ def lag(stats: Stats) -> Record:
     """The numbers of now. Times are rounded to 0.1 ms, to keep the lines short."""
     return {
         "type": "lag",
-        **{name: _rounded(getattr(stats, name)) for name in _NUMBERS},
+        **{name: _rounded(getattr(stats, name)) for name in RECORDED},
         "playout_speed": round(stats.playout_speed, 3),
         "skips": {name: _rounded(ms) for name, ms in asdict(stats.skips).items()},
         "health": stats.health,

@@ -36,6 +36,7 @@ from moshi_tui.session.events import (
 from moshi_tui.session.lag import unread_must_go
 from moshi_tui.session.playback import Placed, Playback
 from moshi_tui.session.shared import BATCH_FRAMES, Heard, Pipe, Said, Shared
+from moshi_tui.session.trace_rows import PlacedFrame, SteppedFrame
 from moshi_tui.session.turns import Turns
 from moshi_tui.session.volume import Volume
 
@@ -232,8 +233,18 @@ class InferenceStage:
         self._out.put(Said(heard.epoch, heard.frame, step.audio_codes, heard.captured_at))
         over = shared.clock()
         shared.turn.add(over - started)
-        times = (heard.ready_at, started, stepped, said, over)
-        shared.trace.stepped(heard.frame, *times, backlog=len(self._in), memory=shared.memory)
+        shared.trace.stepped(
+            SteppedFrame(
+                heard.frame,
+                heard.ready_at,
+                start=started,
+                stepped=stepped,
+                told=said,
+                until=over,
+                backlog=len(self._in),
+                memory=shared.memory,
+            )
+        )
         self.after_step()
 
     def _record(self, heard: Heard, step: Step) -> None:
@@ -360,8 +371,17 @@ class DecodeStage:
         now, waiting_s = self._shared.clock(), self._sink.waiting_s()
         lead_s = placed.lead / SAMPLE_RATE
         seconds = 0.0 if self._playback is None else len(placed.pcm) / SAMPLE_RATE - lead_s
-        times = (said.captured_at, began, now, waiting_s, at + lead_s, seconds)
-        self._shared.trace.placed(said.frame, *times)
+        self._shared.trace.placed(
+            PlacedFrame(
+                said.frame,
+                said.captured_at,
+                start=began,
+                until=now,
+                waiting_s=waiting_s,
+                at=at + lead_s,
+                seconds=seconds,
+            )
+        )
 
     def _speak(self, pcm: Pcm) -> tuple[Pcm, float]:
         """Give it to the speaker, at its volume; returns it so, and in how many seconds it will be

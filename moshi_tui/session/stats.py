@@ -3,7 +3,9 @@ UI."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from moshi_tui.audio.levels import SILENCE, Level
 
@@ -104,3 +106,27 @@ class Stats:
     echo_db: float | None = None
     """How loud the microphone hears Moshi, relative to what is played; None while nothing of the
     kind is heard (headphones), or nothing is known."""
+
+
+RECORDED: Mapping[str, Literal["number", "number or none", "count"]] = {
+    "lag_ms": "number or none",
+    "step_ms": "number or none",
+    "encode_ms": "number or none",
+    "decode_ms": "number or none",
+    "backlog_frames": "number",
+    "input_latency_ms": "number",
+    "output_latency_ms": "number",
+    "playout_ms": "number",
+    "playout_speed": "number",
+    "dropped_input_ms": "number",
+    "dropped_output_ms": "number",
+    "underruns": "count",
+    "input_overflows": "count",
+    "output_underflows": "count",
+    "context_frames": "count",
+    "context_size": "count",
+    "memory_bytes": "count",
+    "silent_s": "number",
+    "echo_db": "number or none",
+}
+"""The numbers of `Stats` that a recording has, once a second, besides `skips` and `health`."""

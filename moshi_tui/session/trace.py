@@ -6,15 +6,46 @@ What is in the file, and what it means, says trace_rows.py. The stages only hand
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from moshi_tui.errors import MoshiTuiError
-from moshi_tui.recording.trace_file import TraceFile
+from moshi_tui.config import Settings
+from moshi_tui.errors import MoshiTuiError, UsageError
+from moshi_tui.recording.trace_file import Record, TraceFile
 from moshi_tui.session.events import Event, Notice, TextPiece, UserTurn
-from moshi_tui.session.trace_rows import DECODE, ENCODE, Rows
+from moshi_tui.session.trace_rows import DECODE, ENCODE, PlacedFrame, Rows, SteppedFrame
+
+
+def check_trace(settings: Settings, others: Iterable[Path | None] = ()) -> None:
+    """Refuse a trace that can't be written, as far as that can be known before anything is loaded.
+    Nothing is made.
+
+    Args:
+        others: files that the talk reads or writes, beside those of the settings.
+
+    Raises MoshiTuiError.
+    """
+    path = settings.recording.trace
+    if path is None:
+        return
+    if path.suffix.lower() != ".json":
+        raise UsageError("Not a JSON file", f"--trace {path}", "Name it like trace.json.")
+    real = _real(path)
+    if any(
+        other is not None and _real(other) == real
+        for other in (settings.audio.input_file, settings.audio.output_file, *others)
+    ):
+        raise UsageError("Two files in one", f"{path}", "Name another file for --trace.")
+    if real.exists() and not real.is_file():
+        what = "is a folder" if real.is_dir() else "is no regular file"
+        raise _unwritable(path, what)
+    if not real.parent.is_dir():
+        raise _unwritable(path, "is in a folder that does not exist")
+    if not os.access(real.parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, "is in a folder that you may not write to")
 
 
 class Trace:
@@ -64,77 +95,39 @@ class Trace:
 
     def captured(self, frame: int, until: float) -> None:
         """Its last sample was at the microphone then."""
-        file = self._file
-        if file is not None:
-            file.add(partial(self._rows.captured, frame, until))
+        self._add(self._rows.captured, frame, until)
 
     def encoded(self, frame: int, frames: int, start: float, until: float) -> None:
         """So many frames, of which this is the first, became codes in one call."""
-        file = self._file
-        if file is not None:
-            file.add(partial(self._rows.coded, ENCODE, "encode", frame, frames, start, until))
+        self._add(self._rows.coded, ENCODE, "encode", frame, frames, start, until)
 
-    def stepped(
-        self,
-        frame: int,
-        ready_at: float,
-        start: float,
-        stepped: float,
-        told: float,
-        until: float,
-        *,
-        backlog: int,
-        memory: int,
-    ) -> None:
-        """The model has heard it, which waited since `ready_at`.
-
-        Args:
-            start: to `stepped`: the model's step.
-            told: its text was told.
-            until: the decoder has taken the codes.
-            backlog: frames that waited then.
-            memory: bytes in use.
-        """
-        file = self._file
-        if file is not None:
-            times = (ready_at, start, stepped, told, until)
-            file.add(partial(self._rows.stepped, frame, *times, backlog, memory))
+    def stepped(self, stepped: SteppedFrame) -> None:
+        """The model has heard a frame."""
+        self._add(self._rows.stepped, stepped)
 
     def decoded(self, frame: int, frames: int, start: float, until: float) -> None:
         """So many frames, of which this is the first, became sound in one call."""
-        file = self._file
-        if file is not None:
-            file.add(partial(self._rows.coded, DECODE, "decode", frame, frames, start, until))
+        self._add(self._rows.coded, DECODE, "decode", frame, frames, start, until)
 
-    def placed(
-        self,
-        frame: int,
-        captured_at: float,
-        start: float,
-        until: float,
-        waiting_s: float,
-        at: float,
-        seconds: float,
-    ) -> None:
-        """Its sound was given to the speaker, where so much waits now: it is heard from `at` on,
-        for so many seconds, 0 if it was only written."""
-        file = self._file
-        if file is not None:
-            times = (captured_at, start, until, waiting_s, at, seconds)
-            file.add(partial(self._rows.placed, frame, *times))
+    def placed(self, placed: PlacedFrame) -> None:
+        """The sound of a frame was given to the speaker."""
+        self._add(self._rows.placed, placed)
 
     def silenced(self, at: float) -> None:
         """From then on nothing is heard of what was to be played."""
-        file = self._file
-        if file is not None:
-            file.add(partial(self._rows.silenced, at))
+        self._add(self._rows.silenced, at)
 
     def told(self, event: Event) -> None:
         """Something has happened: for the listener, and for the trace."""
         self._listener(event)
+        if self.on and not isinstance(event, TextPiece | UserTurn):
+            self._add(self._rows.event, event, self._clock())
+
+    def _add(self, make: Callable[..., Iterable[Record]], *said: object) -> None:
+        """Let the thread that writes make events of what was said."""
         file = self._file
-        if file is not None and not isinstance(event, TextPiece | UserTurn):
-            file.add(partial(self._rows.event, event, self._clock()))
+        if file is not None:
+            file.add(partial(make, *said))
 
     # On the thread that writes.
 
@@ -149,3 +142,14 @@ class Trace:
                 "Write it to another disk: --trace FILE.",
             )
         )
+
+
+def _real(path: Path) -> Path:
+    """Where a link leads to."""
+    return Path(os.path.realpath(path))
+
+
+def _unwritable(path: Path, why: str) -> MoshiTuiError:
+    return MoshiTuiError(
+        "Cannot write the trace", f"{path} {why}.", "Name another file with --trace FILE."
+    )

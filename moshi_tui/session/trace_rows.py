@@ -57,6 +57,43 @@ HELD_UP_SECONDS = 0.001
 """A shorter wait for the decoder is none."""
 
 
+@dataclass(frozen=True)
+class SteppedFrame:
+    """The model has heard a frame. All moments in seconds by the clock of the talk."""
+
+    frame: int
+    ready_at: float
+    """Since then it waited for the model."""
+    start: float
+    """To `stepped`: the model's step."""
+    stepped: float
+    told: float
+    """Its text was told."""
+    until: float
+    """The decoder has taken the codes."""
+    backlog: int
+    """Frames that waited then."""
+    memory: int
+    """Bytes in use."""
+
+
+@dataclass(frozen=True)
+class PlacedFrame:
+    """The sound of a frame was given to the speaker."""
+
+    frame: int
+    captured_at: float
+    start: float
+    """To `until`: it was made to fit and given."""
+    until: float
+    waiting_s: float
+    """So much waits at the speaker by then."""
+    at: float
+    """It is heard from then on..."""
+    seconds: float
+    """...for so long; 0 if it was only written."""
+
+
 @dataclass
 class _Sound:
     """A frame of Moshi that is on its way to the ear."""
@@ -115,46 +152,28 @@ class Rows:
         """On the row of a codec."""
         yield self._span(row, name, start, until, frame, frames=frames)
 
-    def stepped(
-        self,
-        frame: int,
-        ready_at: float,
-        start: float,
-        stepped: float,
-        told: float,
-        until: float,
-        backlog: int,
-        memory: int,
-    ) -> Iterator[Record]:
+    def stepped(self, stepped: SteppedFrame) -> Iterator[Record]:
         """On the row inference."""
-        yield from self._way(frame, "waits for the model", ready_at, start)
-        yield self._span(INFERENCE, "step", start, stepped, frame)
-        yield self._span(INFERENCE, "text", stepped, told, frame)
-        if until - told >= HELD_UP_SECONDS:
-            yield self._span(INFERENCE, "hand on", told, until, frame)
-        yield self._counter("backlog", start, "frames", backlog)
-        memory_mb = round(memory / 1e6, 1)
+        frame, start, told = stepped.frame, stepped.start, stepped.told
+        yield from self._way(frame, "waits for the model", stepped.ready_at, start)
+        yield self._span(INFERENCE, "step", start, stepped.stepped, frame)
+        yield self._span(INFERENCE, "text", stepped.stepped, told, frame)
+        if stepped.until - told >= HELD_UP_SECONDS:
+            yield self._span(INFERENCE, "hand on", told, stepped.until, frame)
+        yield self._counter("backlog", start, "frames", stepped.backlog)
+        memory_mb = round(stepped.memory / 1e6, 1)
         if memory_mb != self._memory_mb:
             self._memory_mb = memory_mb
-            yield self._counter("memory", stepped, "MB", memory_mb)
+            yield self._counter("memory", stepped.stepped, "MB", memory_mb)
 
-    def placed(
-        self,
-        frame: int,
-        captured_at: float,
-        start: float,
-        until: float,
-        waiting_s: float,
-        at: float,
-        seconds: float,
-    ) -> Iterator[Record]:
+    def placed(self, placed: PlacedFrame) -> Iterator[Record]:
         """On the row decode, and later on playout."""
+        frame, captured_at, until = placed.frame, placed.captured_at, placed.until
         yield from self._heard(until)
-        if not seconds:
-            at = until
-        self._sounds.append(_Sound(frame, captured_at, until, at, at + seconds))
-        yield self._span(DECODE, "place", start, until, frame)
-        yield self._counter("speaker", until, "ms", round(waiting_s * 1000, 1))
+        at = placed.at if placed.seconds else until
+        self._sounds.append(_Sound(frame, captured_at, until, at, at + placed.seconds))
+        yield self._span(DECODE, "place", placed.start, until, frame)
+        yield self._counter("speaker", until, "ms", round(placed.waiting_s * 1000, 1))
         yield self._counter("lag", until, "ms", round((at - captured_at) * 1000, 1))
 
     def silenced(self, at: float) -> tuple[Record, ...]:

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from moshi_tui.audio import streams
 from moshi_tui.audio.devices import list_devices, load, pick
 from moshi_tui.audio.quiet import redirect_c_stderr
 from moshi_tui.audio.streams import Microphone, Speaker
@@ -73,15 +74,16 @@ def slow(data, frames, moment, status):
 
 def stop():
     """Open both, say so, then tell once they have failed and how long closing took."""
+    streams.STALL_SECONDS = 1.0  # a third (the real one: test_streams)
     endpoints = [Microphone(pick("input", None)), Speaker(pick("output", None))]
     for endpoint in endpoints:
         endpoint.start()
     while endpoints[0].ring.pushed == 0:
         time.sleep(0.01)
     report("ready")
+    while not all([endpoint.failed for endpoint in endpoints]):  # noqa: C419 - asks each
+        time.sleep(0.05)
     for endpoint in endpoints:
-        while not endpoint.failed:
-            time.sleep(0.05)
         begin = time.monotonic()
         endpoint.close()
         report(f"closed {time.monotonic() - begin:.3f} {endpoint.failed}")

@@ -26,6 +26,7 @@ from moshi_tui.session import engine as engine_module
 from moshi_tui.session.engine import Engine
 from moshi_tui.session.events import Ready
 from moshi_tui.session.trace import Trace
+from moshi_tui.session.trace_rows import PlacedFrame, SteppedFrame
 from tests.session.stand_ins import EarSink, HandSource, parts
 
 FRAMES = 600
@@ -72,9 +73,10 @@ def calls_us(path: Path | None) -> float:
         began = time.thread_time()
         trace.captured(frame, now)
         trace.encoded(frame, 1, now, now)
-        trace.stepped(frame, now, now, now, now, now, backlog=0, memory=frame << 20)
+        trace.stepped(SteppedFrame(frame, now, now, now, now, now, 0, memory=frame << 20))
         trace.decoded(frame, 1, now, now)
-        trace.placed(frame, now - 0.1, now, now, 0.1, now + 0.001, PACE_SECONDS)
+        heard_at = now + 0.001
+        trace.placed(PlacedFrame(frame, now - 0.1, now, now, 0.1, heard_at, PACE_SECONDS))
         times.append(time.thread_time() - began)
         time.sleep(PACE_SECONDS)
     trace.close()

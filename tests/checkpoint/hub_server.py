@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -69,7 +70,8 @@ class Hub:
         self, name: str, files: Mapping[str, bytes], revision: str = "main", *, gated: bool = False
     ) -> str:
         """Put a revision into a repo; returns its commit."""
-        commit = hashlib.sha1(repr((name, revision, sorted(files.items()))).encode()).hexdigest()
+        contents = sorted((file, _sha256(data)) for file, data in files.items())
+        commit = hashlib.sha1(repr((name, revision, contents)).encode()).hexdigest()
         repo = self.repos.setdefault(name, Repo({}, {}, gated))
         repo.commits[revision] = repo.commits[commit] = commit
         repo.files[commit] = dict(files)
@@ -78,6 +80,11 @@ class Hub:
     def downloads(self) -> list[Request]:
         """The requests for the bytes of large files."""
         return [seen for seen in self.requests if seen.path.startswith("/cdn/")]
+
+
+@lru_cache(maxsize=64)
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
@@ -170,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
                 etag = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
                 self._send(HTTPStatus.OK, data, {**about, "ETag": f'"{etag}"'})
                 return
-            sha256 = hashlib.sha256(data).hexdigest()
+            sha256 = _sha256(data)
             about |= {"X-Linked-Etag": f'"{sha256}"', "X-Linked-Size": str(len(data))}
             # Another host, as on the real hub: no token may go there.
             about["Location"] = f"http://localhost:{self.hub.port}/cdn/{sha256}"
@@ -193,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
             for files in repo.files.values()
             for data in files.values()
         ]
-        data = next(data for data in everything if hashlib.sha256(data).hexdigest() == sha256)
+        data = next(data for data in everything if _sha256(data) == sha256)
         if self.hub.spoil:
             data = bytes(len(data))
         start, wanted = 0, self.headers.get("Range")

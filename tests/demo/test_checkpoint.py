@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import shutil
 import time
 
 import numpy as np
@@ -55,9 +56,22 @@ def test_it_speaks_words_and_pauses():
     assert len(set(words)) > 5
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", checkpoint.SIZES])
-def test_a_damaged_cache_is_made_again(tmp_path, monkeypatch, name):
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """Another cache, in which the weights are not computed again but copied."""
+
+    def copied(name):
+        return lambda path, *_: shutil.copyfile(whole / checkpoint.NAMES[name], path)
+
+    whole = demo_folder()
+    monkeypatch.setattr(checkpoint, "write_lm", copied("moshi_name"))
+    monkeypatch.setattr(checkpoint, "write_mimi", copied("mimi_name"))
     monkeypatch.setattr(checkpoint.paths, "cache_dir", lambda: tmp_path)
+
+
+@pytest.mark.usefixtures("own_cache")
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", checkpoint.SIZES])
+def test_a_damaged_cache_is_made_again(name):
     whole = digests(demo_folder())
     path = demo_folder() / name
     path.write_bytes(path.read_bytes()[:5])
@@ -66,8 +80,8 @@ def test_a_damaged_cache_is_made_again(tmp_path, monkeypatch, name):
     assert digests(demo_folder()) == whole
 
 
-def test_what_broken_off_runs_left_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint.paths, "cache_dir", lambda: tmp_path)
+@pytest.mark.usefixtures("own_cache")
+def test_what_broken_off_runs_left_is_removed(tmp_path):
     for name, age in (("demo-old.part", 3600), ("demo-new.part", 1)):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (time.time() - age,) * 2)

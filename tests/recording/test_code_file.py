@@ -79,3 +79,16 @@ def test_codes_that_are_too_large_for_it_are_not_narrowed(tmp_path):
     written(tmp_path / "codes.npy", many)
     pack_codes(tmp_path, N_USER)
     assert read_codes(tmp_path, N_USER).user[0, 3] == 100_000
+
+
+def test_a_file_that_cannot_be_begun_is_closed(tmp_path):
+    handles = []
+
+    class NoRoom(CodeFile):
+        def _header(self, count):
+            handles.append(self._file)
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="space"):
+        NoRoom(tmp_path / "codes.npy", 21)
+    assert handles[0].closed

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moshi_tui.recording.journal import Journal, read_journal
+from moshi_tui.recording.journal import Journal, read_journal, read_lines
 from moshi_tui.recording.transcript import TranscriptFile, transcript_from
 
 
@@ -47,7 +47,7 @@ def test_half_a_line_is_left_out(tmp_path):
 
 def test_what_is_no_journal_is_told(tmp_path):
     (tmp_path / "e").write_text("hello\n")
-    with pytest.raises(json.JSONDecodeError):
+    with pytest.raises(ValueError, match="no line of e is a record"):
         list(read_journal(tmp_path / "e"))
 
 
@@ -189,3 +189,12 @@ def test_a_transcript_of_hours_is_not_written_anew_each_time(tmp_path):
         assert len(file.transcript.rest()) < 200
     file.close()
     assert (tmp_path / "t").read_text().count("Moshi") == 2000
+
+
+def test_a_torn_line_costs_nothing_but_itself(tmp_path):
+    path = write(tmp_path / "e", *(text(t, f"{t}") for t in range(4)))
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1:3] = [lines[1][:20] + lines[2][30:]]
+    path.write_bytes(b"".join(lines))
+    assert [record["text"] for record in read_journal(path)] == ["0", "3"]
+    assert [record is None for record in read_lines(path)] == [False, True, False]

@@ -1,4 +1,5 @@
 import json
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ from moshi_tui.recording.reader import Recording
 from tests.recording.made import RATE, codes_of, sound_of, write_recording
 
 
-def append(path, line):
-    path.write_text(path.read_text() + line)
+def damage_lines(path, number, *damaged):
+    """In place of some lines."""
+    lines = path.read_bytes().split(b"\n")
+    lines[number : number + len(damaged)] = damaged
+    path.write_bytes(b"\n".join(lines))
 
 
 @pytest.mark.parametrize("complete", [True, False])
@@ -58,8 +62,7 @@ def test_files_that_are_damaged_are_told(tmp_path):
             lambda folder: (folder / "events.jsonl").write_text(""),
             lambda folder: (folder / "events.jsonl").write_text("[1]\n"),
             lambda folder: (folder / "events.jsonl").write_text('{"type": "header"}\n'),
-            lambda folder: append(folder / "events.jsonl", "3\n"),
-            lambda folder: append(folder / "events.jsonl", '{"t": 3}\n'),
+            lambda folder: damage_lines(folder / "events.jsonl", 0, b"{what?"),
             lambda folder: (folder / "events.jsonl").write_bytes(b"\xff\xfe\n"),
             lambda folder: (folder / "audio.wav").write_bytes(b"no sound"),
         )
@@ -74,7 +77,10 @@ def test_codes_that_are_missing_or_damaged_are_told(tmp_path):
     folder = write_recording(tmp_path / "talk", seconds=1.0)
     recording = Recording(folder)
     whole = (folder / "codes.npz").read_bytes()
-    for damaged in (b"no codes", b"", whole[: len(whole) // 2]):
+    np.savez_compressed(folder / "packed.npz", **codes_of(400).arrays())
+    torn = bytearray((folder / "packed.npz").read_bytes())
+    torn[30 + len("epoch.npy") + 20] = 255  # where the first array begins: no such compression
+    for damaged in (b"no codes", b"", whole[: len(whole) // 2], bytes(torn)):
         (folder / "codes.npz").write_bytes(damaged)
         with pytest.raises(MoshiTuiError, match="Cannot read"):
             recording.codes()
@@ -90,3 +96,29 @@ def test_a_newer_format_is_refused(tmp_path):
         Recording(folder)
     lines = (folder / "events.jsonl").read_text().splitlines()
     assert json.loads(lines[0])["schema"] == 99
+
+
+def test_lines_that_are_torn_are_passed_over_and_counted(tmp_path):
+    folder = write_recording(tmp_path / "talk", seconds=10.0)
+    with closing(Recording(folder)) as whole:
+        assert (whole.damaged_lines, whole.damage) == (0, "")
+    torn = (b'{"t":1.0,"fra{"t":2', b"\xff\x00", b"3", b'{"t": 3}', b"[" * 100_000)
+    damage_lines(folder / "events.jsonl", 4, *torn)
+    with closing(Recording(folder)) as recording:
+        assert recording.records == [*whole.records[:3], *whole.records[8:]]
+        assert (recording.damaged_lines, recording.complete) == (5, True)
+        assert recording.damage == f"{folder / 'events.jsonl'}: 5 lines are damaged and left out"
+
+
+@pytest.mark.parametrize(
+    ("codes", "rows"),
+    [(None, np.zeros((3, 21), np.int32)), ({"user": 8}, np.zeros(21, np.int32)), ({}, None)],
+)
+def test_codes_of_another_form_are_told(tmp_path, codes, rows):
+    header = {"codes": codes}
+    folder = write_recording(tmp_path / "talk", seconds=1.0, header=header, complete=False)
+    if rows is not None:
+        np.save(folder / "codes.npy", rows)
+    recording = Recording(folder)
+    with closing(recording), pytest.raises(MoshiTuiError, match="Cannot read"):
+        recording.codes()

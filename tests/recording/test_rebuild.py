@@ -12,15 +12,27 @@ from moshi_tui.recording.journal import Journal
 from moshi_tui.recording.rebuild import rebuild
 from moshi_tui.recording.transcript import TranscriptFile, transcript_from
 from tests.recording.hand import Told
-from tests.recording.made import a_talk, codes_of, record, write_recording
+from tests.recording.made import a_talk, codes_of, record, rows_of, write_recording
 
 NAMES = ["transcript.txt", "transcript.vtt"]
 
 
 def broken_off(folder, **options):
     """Killed a minute ago."""
-    write_recording(folder, complete=False, **options)
-    os.utime(folder / "audio.wav", (time.time() - 60,) * 2)
+    return a_minute_later(write_recording(folder, complete=False, **options))
+
+
+def a_minute_later(folder):
+    for path in folder.iterdir():
+        os.utime(path, (time.time() - 60,) * 2)
+    return folder
+
+
+def not_packed(folder):
+    """It has its end, and its codes as they grew."""
+    write_recording(folder, seconds=2.0)
+    (folder / "codes.npz").unlink()
+    np.save(folder / "codes.npy", rows_of(codes_of(25)))
     return folder
 
 
@@ -62,6 +74,35 @@ def test_one_that_still_grows_is_left_alone(tmp_path):
     with pytest.raises(MoshiTuiError, match="may still be going on"):
         rebuild(folder)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_one_whose_codes_are_being_packed_is_left_alone(tmp_path):
+    folder = not_packed(tmp_path / "talk")
+    with pytest.raises(MoshiTuiError, match="may still be going on"):
+        rebuild(folder)
+    a_minute_later(folder)
+    (folder / ".codes.12-ab.npz").touch()
+    with pytest.raises(MoshiTuiError, match="may still be going on"):
+        rebuild(folder)
+    assert not (folder / "transcript.vtt").exists()
+
+
+def test_one_whose_codes_could_not_be_packed_long_ago_gets_them_packed(tmp_path):
+    folder = a_minute_later(not_packed(tmp_path / "talk"))
+    assert rebuild(folder) == [folder / name for name in (*NAMES, "codes.npz")]
+    assert len(read_codes(folder, 8)) == 25
+    assert not (folder / "codes.npy").exists()
+
+
+def test_damaged_lines_are_told_and_the_rest_is_used(tmp_path):
+    folder = write_recording(tmp_path / "talk", seconds=12.0)
+    lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    lines[2] = lines[2][: len(lines[2]) // 2] + "\n"
+    (folder / "events.jsonl").write_text("".join(lines))
+    warned = []
+    assert rebuild(folder, warned.append) == [folder / name for name in NAMES]
+    assert warned == [f"{folder / 'events.jsonl'}: 1 line is damaged and left out"]
+    assert "Hello there" in (folder / "transcript.vtt").read_text().replace("\n", " ")
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_and_keeps_what_it_had(tmp_path, monkeypatch):

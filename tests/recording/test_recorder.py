@@ -1,8 +1,6 @@
 import errno
 import os
 import random
-import shutil
-import subprocess
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,6 +23,7 @@ from moshi_tui.recording.transcript import transcript_from
 from moshi_tui.recording.wav import WavFile
 from tests.recording.hand import BLOCK, N_USER, Told, rows, text
 from tests.recording.killed import STEP, child, lost
+from tests.recording.small_disk import small_disk
 
 NOON = datetime(2026, 3, 4, 12, 30, 59, tzinfo=timezone.utc)
 
@@ -186,21 +185,16 @@ def test_a_full_disk_ends_the_recording_once_and_leaves_it_valid(tmp_path, told,
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 200 kB: two seconds of sound."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("may not mount a tmpfs here")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+def disk(tmp_path):
+    """Two seconds of sound."""
+    with small_disk(tmp_path, 200) as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("raw", [False, True])
-def test_a_real_disk_that_is_full(small_disk, told, monkeypatch, raw):
+def test_a_real_disk_that_is_full(disk, told, monkeypatch, raw):
     monkeypatch.setattr(folder_module, "LEAST_FREE", 0)
-    recorder = told.begin(small_disk, raw=raw)
+    recorder = told.begin(disk, raw=raw)
     for number in range(38):
         feed(recorder, 1, first=number)
         recorder.coded(rows(number))
@@ -560,10 +554,24 @@ def test_codes_that_cannot_be_packed_stay_as_they_are(tmp_path, told, monkeypatc
     recorder = told.begin(tmp_path)
     recorder.coded(rows(0))
     recorder.stop()
-    folder, _, error, _ = told.wait()
-    assert error is None
+    folder, _, error, short = told.wait()
+    assert short == ""
+    assert error.title == "The codes could not be packed"
+    assert error.message == f"{folder / 'codes.npz'}: disk full. They are all in codes.npy."
+    assert error.hint.endswith(f"moshi-tui replay {folder} --rebuild")
     assert len(read_codes(folder, N_USER)) == 1
-    assert not [path for path in folder.iterdir() if "part" in path.name]
+    assert Recording(folder).complete
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere an open file can't be deleted")
+def test_codes_that_are_deleted_end_the_recording(tmp_path, told):
+    told.begin(tmp_path)
+    wait(lambda: told.started)
+    (told.started[0] / "codes.npy").unlink()
+    folder, _, _, short = told.wait()
+    assert short == "folder gone"
+    assert list(read_journal(folder / "events.jsonl"))[-1]["error"] == "folder gone"
 
 
 def test_a_disk_full_of_codes_leaves_whole_rows(tmp_path, told, monkeypatch):

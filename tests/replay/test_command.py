@@ -232,3 +232,13 @@ def test_a_name_in_an_error_cannot_steer_the_terminal(tmp_path, capsys):
 def test_an_output_in_no_folder_is_refused(folder, tmp_path, capsys):
     assert cli.main(["replay", str(folder), "--render", str(tmp_path / "no/x.svg")]) == 1
     assert "does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("way", [["--rebuild"], ["--render", "talk.svg"]])
+def test_lines_that_are_damaged_are_told(folder, capsys, monkeypatch, tmp_path, way):
+    monkeypatch.chdir(tmp_path)
+    lines = (folder / "events.jsonl").read_text().splitlines(keepends=True)
+    (folder / "events.jsonl").write_text("".join([*lines[:2], "{torn\n", *lines[2:]]))
+    assert cli.main(["replay", str(folder), *way]) == 0
+    told = f"moshi-tui: {folder / 'events.jsonl'}: 1 line is damaged and left out\n"
+    assert capsys.readouterr().err == told

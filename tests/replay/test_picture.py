@@ -15,7 +15,7 @@ from moshi_tui.recording.reader import Recording
 from moshi_tui.replay import drawing, picture
 from moshi_tui.replay.marks import KINDS, place_marks
 from moshi_tui.replay.peaks import peaks
-from moshi_tui.replay.story import Mark, Word, read_story
+from moshi_tui.replay.story import Mark, Span, Word, read_story
 from moshi_tui.replay.words import LINES, SIZE, place_phrases, place_words
 from moshi_tui.svg import fitted, outline, width_of
 from moshi_tui.ui.widgets import lag_history
@@ -371,6 +371,45 @@ def test_a_line_that_is_no_event_is_told(tmp_path):
     with (folder / "events.jsonl").open("a") as stream:
         stream.write(json.dumps({"t": 5.0, "frame": 1, "type": "text"}) + "\n")
     recording = Recording(folder)
-    with pytest.raises(MoshiTuiError, match="KeyError"):
+    with pytest.raises(MoshiTuiError, match='event 19: "text" is missing'):
         picture.draw(recording)
     recording.close()
+
+
+def test_a_turn_whose_end_was_not_told_ends_where_the_next_begins(tmp_path):
+    records = [record(t, "user_start") for t in (1.0, 3.0)]
+    records += [record(4.0, "user_stop", seconds=1.0, levels=[]), record(6.0, "user_start")]
+    turns = read_story(Sparse(tmp_path, 8.0, records)).turns
+    assert turns == [Span(1.0, 3.0), Span(3.0, 4.0), Span(6.0, 8.0)]
+
+
+def test_words_stand_where_the_voice_says_them(tmp_path):
+    said = [(1.0, "Hello", 0.5), (1.2, " there", 0.1), (1.9, " late", 3.0)]
+    records = [
+        record(t, "text", token=1, text=text, begins=t == 1.0, ahead=ahead)
+        for t, text, ahead in said
+    ]
+    words = read_story(Sparse(tmp_path, 2.0, records)).words
+    # In their order, and none beyond the end.
+    assert [(word.t, word.text) for word in words] == [
+        (1.5, "Hello"),
+        (1.5, "there"),
+        (2.0, "late"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ahead": None},
+        {"ahead": float("nan")},
+        {"text": 3},
+        {"begins": "no"},
+        {"type": "lag", "lag_ms": "1"},
+        {"type": "device", "side": "up", "name": "USB"},
+    ],
+)
+def test_a_damaged_record_is_named(tmp_path, wrong):
+    damaged = record(1.0, "text", token=1, text="Hi", begins=True) | wrong
+    with pytest.raises(MoshiTuiError, match=f"{tmp_path}: event 2: "):
+        read_story(Sparse(tmp_path, 2.0, [record(0.5, "input_end"), damaged]))

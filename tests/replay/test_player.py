@@ -134,8 +134,12 @@ def rig(tmp_path):
         events: ClassVar = []
         player = None
 
-        def play(self, *, seconds=10.0, silent=False, made=None, **options):
-            write_recording(tmp_path / "made", seconds=seconds, **(made or {}))
+        def play(self, *, seconds=10.0, silent=False, made=None, torn=False, **options):
+            folder = write_recording(tmp_path / "made", seconds=seconds, **(made or {}))
+            if torn:
+                events = folder / "events.jsonl"
+                lines = events.read_text().splitlines()
+                events.write_text("\n".join([*lines[:3], lines[3][:10], *lines[4:], ""]))
             self.recording = Recording(tmp_path / "made")
             sink = None if silent else lambda: self.speaker
             options = {"clock": self.time, "wait": self.time.wait} | options
@@ -357,6 +361,14 @@ def test_a_speaker_that_fails_is_told_and_the_recording_goes_on(rig):
     assert next(each for each in rig.take() if isinstance(each, Notice)).hint == "Plug it in."
     assert rig.speaker.closed == 1
     assert player.stats.elapsed_s == pytest.approx(2.0, abs=0.1)
+
+
+def test_a_recording_with_a_torn_line_plays_and_says_so(rig):
+    rig.play(torn=True)
+    assert rig.events[1].title == "The recording is damaged"
+    assert "1 line is damaged" in rig.events[1].message
+    rig.time.run(1.0)
+    assert rig.player.stats.elapsed_s == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_recording_that_was_broken_off_says_so(rig):

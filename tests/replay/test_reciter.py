@@ -1,8 +1,11 @@
+import ast
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from moshi_tui import ui
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.recording.transcript import Transcript
 from moshi_tui.replay.gauges import Gauges
@@ -20,6 +23,8 @@ from moshi_tui.session.events import (
     VolumeChanged,
     WasReset,
 )
+from moshi_tui.session.scribe import lag
+from moshi_tui.session.stats import RECORDED, Stats
 from moshi_tui.ui.conversation import MOSHI, Conversation
 from moshi_tui.ui.telling import tell
 from tests.recording.made import HEADER, LAG, a_talk, record
@@ -262,3 +267,26 @@ def test_turns_of_a_long_talk_do_not_pile_up():
     reciter = recite(records, 1200.0)
     assert reciter.count(1200.0) > 4000
     assert len(reciter.all_until(1200.0)) == 40
+
+
+def test_every_number_that_the_screen_shows_is_recorded_and_read():
+    seen = {name for path in Path(ui.__path__[0]).rglob("*.py") for name in _asked_of_stats(path)}
+    told_otherwise = {
+        *("frame", "elapsed_s", "muted", "microphone", "speaker", "microphone_lost"),
+        *("speaker_lost", "skips", "health"),  # the events, and records of their own
+        *("user", "moshi", "volume_db"),  # as it sounds now
+        *("recording_s", "recording_error"),  # nothing is recorded now
+    }
+    assert len(seen) > 25
+    assert seen <= RECORDED.keys() | told_otherwise
+    values = {name: index + 1 for index, name in enumerate(RECORDED)}
+    written = lag(Stats(**values))
+    stats = Gauges(HEADER, [record(1.0, "lag") | written], "FOLDER").at(1.0)
+    assert {name: getattr(stats, name) for name in RECORDED} == values
+    assert set(written) == {"type", "skips", "health", *RECORDED} == {"type", *LAG}
+
+
+def _asked_of_stats(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("stats"):
+            yield node.attr

@@ -243,9 +243,11 @@ def test_what_differs_from_then_is_told(recorded):
     assert "another precision: recorded with q4, now f32" in warned
     assert warned[3].startswith("another MLX: recorded with 0.1, now ")
     del recording.header["weights"]
+    recording.damaged_lines = 2
     warned.clear()
     run(recording, warned=warned)
-    assert "does not say with which weights" in warned[0]
+    assert warned[0].endswith("events.jsonl: 2 lines are damaged and left out")
+    assert "does not say with which weights" in warned[1]
 
 
 def test_packages_that_are_none_are_another_mlx(recorded):

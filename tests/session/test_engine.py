@@ -13,6 +13,7 @@ from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES
 from moshi_tui.session import ends as ends_module
 from moshi_tui.session import engine as engine_module
+from moshi_tui.session import health as health_module
 from moshi_tui.session.endpoints import FileSink, FileSource
 from moshi_tui.session.engine import Engine
 from moshi_tui.session.events import (
@@ -392,11 +393,31 @@ def test_a_reset_during_a_stall_forgets_what_waits(monkeypatch):
     assert after == pytest.approx([0.9, 0.9])
 
 
-def test_a_machine_that_is_too_slow_says_so_once(monkeypatch):
-    talk = live_talk(monkeypatch, step_seconds=0.1)
-    for _ in range(90):
+def watch_quicker(monkeypatch, times):
+    """The watch over the machine is so many times as quick (its own seconds: test_health)."""
+    for module, names in (
+        (health_module, ("SETTLE_SECONDS", "HOLD_SECONDS")),
+        (engine_module, ("WATCH_SECONDS",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name) / times)
+
+
+def feed_until(talk, condition, interval, seconds=15.0):
+    """Speech, a frame after each interval."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, talk.events
         talk.source.feed(0.5)
-        time.sleep(0.08)
+        time.sleep(interval)
+
+
+def test_a_machine_that_is_too_slow_says_so_once(monkeypatch):
+    watch_quicker(monkeypatch, 6)
+    talk = live_talk(monkeypatch, step_seconds=0.1)
+    feed_until(talk, lambda: talk.of(Notice) and talk.engine.stats.skips.user_speech_ms, 0.08)
+    told_at = talk.engine.stats.frames
+    feed_until(talk, lambda: talk.engine.stats.frames > told_at + 8, 0.08)
     stats = talk.engine.stats
     talk.stop()
     (notice,) = talk.of(Notice)
@@ -567,11 +588,9 @@ def test_a_microphone_that_hears_moshi_is_found_out(monkeypatch):
 
 
 def test_a_machine_that_takes_long_for_a_step_says_so_before_the_twelfth(monkeypatch):
-    talk = live_talk(monkeypatch, step_seconds=0.7)
-    for _ in range(95):
-        talk.source.feed(0.5)
-        time.sleep(0.08)
-    talk.wait(lambda: talk.of(Notice))
+    watch_quicker(monkeypatch, 4)
+    talk = live_talk(monkeypatch, step_seconds=0.7 / 4)
+    feed_until(talk, lambda: talk.of(Notice), 0.08 / 4)
     frames = talk.engine.stats.frames
     talk.stop()
     assert frames < 12

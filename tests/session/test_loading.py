@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from moshi_tui.checkpoint import Cancelled
 from moshi_tui.config import CheckpointOptions, Settings
 from moshi_tui.demo.checkpoint import demo_folder
+from moshi_tui.recording.weights import describe_weights
 from moshi_tui.session.events import Loading
 from moshi_tui.session.loading import load_parts
 from tests.checkpoint import hub_server
@@ -15,12 +17,15 @@ from tests.checkpoint import hub_server
 REPO = "owner/small"
 
 
+@cache
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hub_server.Hub]:
-    folder = demo_folder()
-    files = {path.name: path.read_bytes() for path in folder.iterdir()}
     for hub in hub_server.serve(tmp_path, monkeypatch):
-        hub.add(REPO, files)
+        hub.add(REPO, contents(demo_folder()))
         yield hub
 
 
@@ -47,6 +52,7 @@ def test_loading_tells_files_weights_and_steps(server: hub_server.Hub) -> None:
         "audio_temperature": 0.8,
         "audio_top_k": 250,
     }
+    assert parts.weights == describe_weights(parts.files.moshi)
 
 
 def test_what_is_cached_is_no_download(server: hub_server.Hub) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -93,11 +94,31 @@ class Client:
             pipe.close()
 
 
-@pytest.fixture
-def server():
+@contextmanager
+def two_pairs():
     with running_pulse() as pulse:
         Path(pulse.env["HOME"], ".asoundrc").write_text(ASOUNDRC)
         second_pair(pulse)
+        yield pulse
+
+
+@pytest.fixture(scope="module")
+def shared_server():
+    with two_pairs() as pulse:
+        yield pulse
+
+
+@pytest.fixture
+def server(shared_server):
+    """For tests that do no harm to it."""
+    yield shared_server
+    Path(shared_server.env["HOME"], ".asoundrc").write_text(ASOUNDRC)
+
+
+@pytest.fixture
+def doomed_server():
+    """One that may be killed and frozen."""
+    with two_pairs() as pulse:
         yield pulse
 
 
@@ -113,12 +134,12 @@ def second_pair(pulse):
 
 
 @pytest.fixture
-def client(server, tmp_path):
+def client(tmp_path):
     clients = []
 
-    def start(*words):
+    def start(server, *words):
         env = server.env | {
-            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"],
             "XDG_STATE_HOME": str(tmp_path / "state"),
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -161,7 +182,7 @@ def longest_pause(path):
 
 
 def test_both_sides_are_switched_while_the_talk_goes_on(server, client, tone, tmp_path):
-    talk = client("mic_one", "spk_one")
+    talk = client(server, "mic_one", "spk_one")
     info = talk.wait_for("Ready", 60)["info"]
     assert (info["microphone"], info["speaker"]) == ("mic_one", "spk_one")
     talk.until(lambda stats: stats["moshi"] > -50)
@@ -196,7 +217,7 @@ def test_both_sides_are_switched_while_the_talk_goes_on(server, client, tone, tm
 
 
 def test_a_device_that_cannot_be_opened_leaves_the_old_one(server, client):
-    talk = client("mic_one", "spk_one")
+    talk = client(server, "mic_one", "spk_one")
     talk.wait_for("Ready", 60)
     talk.ask("output nothing_like_it")
     notice = talk.wait_for("Notice")
@@ -208,7 +229,7 @@ def test_a_device_that_cannot_be_opened_leaves_the_old_one(server, client):
 
 
 def test_a_device_plugged_in_later_is_listed_and_taken(server, client, tone, tmp_path):
-    talk = client("mic_one", "spk_one")
+    talk = client(server, "mic_one", "spk_one")
     talk.wait_for("Ready", 60)
     rc = Path(server.env["HOME"], ".asoundrc")
     rc.write_text(f"{ASOUNDRC}\npcm.mic_new {{ type pulse device virtmic2 }}\n")
@@ -234,11 +255,11 @@ def test_a_device_plugged_in_later_is_listed_and_taken(server, client, tone, tmp
     talk.end()
 
 
-def test_without_its_sound_server_the_talk_goes_on_and_heals(server, client, tone, tmp_path):
-    talk = client("mic_one", "spk_one")
+def test_without_its_sound_server_the_talk_goes_on_and_heals(doomed_server, client, tone, tmp_path):
+    talk = client(doomed_server, "mic_one", "spk_one")
     talk.wait_for("Ready", 60)
     talk.until(lambda stats: stats["moshi"] > -50)
-    server.daemon.kill()
+    doomed_server.daemon.kill()
     sides = {talk.wait_for("DeviceLost", 15)["side"] for _ in range(2)}
     assert sides == {"input", "output"}
     before = talk.stats()
@@ -248,11 +269,11 @@ def test_without_its_sound_server_the_talk_goes_on_and_heals(server, client, ton
     after = talk.stats()
     assert after["frames"] - before["frames"] > 15
     assert before["microphone"] == "mic_one"
-    again = restarted(server)
+    again = restarted(doomed_server)
     try:
         healed = [talk.wait_for("DeviceChanged", 30) for _ in range(2)]
         assert {each["name"] for each in healed} == {"mic_one", "spk_one"}
-        player = server.play(tone)
+        player = doomed_server.play(tone)
         stats = talk.until(loud)
         assert stats["lost"] == ["", ""]
         talk.until(lambda stats: stats["moshi"] > -50)
@@ -280,11 +301,11 @@ def restarted(server):
     return again
 
 
-def test_a_device_frozen_for_seconds_does_not_stop_the_talk(server, client):
-    talk = client("mic_one", "spk_one")
+def test_a_device_frozen_for_seconds_does_not_stop_the_talk(doomed_server, client):
+    talk = client(doomed_server, "mic_one", "spk_one")
     talk.wait_for("Ready", 60)
     talk.until(lambda stats: stats["moshi"] > -50)
-    os.kill(server.daemon.pid, 19)
+    os.kill(doomed_server.daemon.pid, 19)
     try:
         for _ in range(2):
             assert "3 seconds" in talk.wait_for("DeviceLost", 15)["why"]
@@ -292,7 +313,7 @@ def test_a_device_frozen_for_seconds_does_not_stop_the_talk(server, client):
         time.sleep(1.5)
         assert talk.stats()["frames"] > frames + 8
     finally:
-        os.kill(server.daemon.pid, 18)
+        os.kill(doomed_server.daemon.pid, 18)
     for _ in range(2):
         talk.wait_for("DeviceChanged", 40)
     talk.until(lambda stats: stats["moshi"] > -50)

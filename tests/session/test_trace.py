@@ -20,7 +20,7 @@ from moshi_tui.config import AudioOptions, CheckpointOptions, RecordingOptions, 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.recording import trace_file
 from moshi_tui.recording.lines import LinesFile
-from moshi_tui.recording.trace_file import QUEUE_LENGTH, check_trace
+from moshi_tui.recording.trace_file import QUEUE_LENGTH
 from moshi_tui.session import engine as engine_module
 from moshi_tui.session.endpoints import FileSink, FileSource
 from moshi_tui.session.engine import Engine
@@ -34,8 +34,16 @@ from moshi_tui.session.events import (
     UserTurn,
     WasReset,
 )
-from moshi_tui.session.trace import Trace
-from moshi_tui.session.trace_rows import CAPTURE, DECODE, ENCODE, INFERENCE, PLAYOUT, ROWS
+from moshi_tui.session.trace import Trace, check_trace
+from moshi_tui.session.trace_rows import (
+    CAPTURE,
+    DECODE,
+    ENCODE,
+    INFERENCE,
+    PLAYOUT,
+    ROWS,
+    PlacedFrame,
+)
 from tests.session.stand_ins import EarSink, HandSource, parts
 
 ROOT = Path(__file__).parents[2]
@@ -304,10 +312,10 @@ def test_sound_that_a_reset_has_silenced_was_not_played(path):
     trace = Trace(path, clock=lambda: now[0])
     trace.start()
     for frame in range(4):
-        trace.placed(frame, 9.9, 10.0, 10.0, 0.0, 10.05 + 0.08 * frame, 0.08)
+        trace.placed(PlacedFrame(frame, 9.9, 10.0, 10.0, 0.0, 10.05 + 0.08 * frame, 0.08))
     now[0] = 10.15
     trace.silenced(10.16)
-    trace.placed(4, 10.1, 10.15, 10.15, 0.0, 10.17, 0.08)
+    trace.placed(PlacedFrame(4, 10.1, 10.15, 10.15, 0.0, 10.17, 0.08))
     now[0] = 10.2
     trace.close()
     opened = Opened(path.read_text())
@@ -322,12 +330,14 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from moshi_tui.session.trace import Trace
+from moshi_tui.session.trace_rows import SteppedFrame
 trace = Trace(Path(sys.argv[1]))
 trace.start()
 frame = 0
 while True:
     now = time.monotonic()
-    trace.stepped(frame, now, now, now + 0.001, now + 0.001, now + 0.001, backlog=0, memory=1)
+    later = now + 0.001
+    trace.stepped(SteppedFrame(frame, now, now, later, later, later, backlog=0, memory=1))
     frame += 1
     if frame == 300:
         print(frame, flush=True)

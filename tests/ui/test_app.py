@@ -202,14 +202,12 @@ async def test_a_long_error_is_read_by_key() -> None:
         await pilot.pause()
         assert "The end." not in screen_text(app)
         await pilot.press("tab", "end")
-        await pilot.pause(0.5)
-        assert "The end." in screen_text(app)
+        await until(pilot, lambda: "The end." in screen_text(app))
     async with started(engine) as (app, pilot):
         engine.fire(Failed(MoshiTuiError("Long", message, "The end.")))
         await pilot.pause()
         await pilot.press("end")
-        await pilot.pause(0.5)
-        assert "The end." in screen_text(app)
+        await until(pilot, lambda: "The end." in screen_text(app))
 
 
 async def test_failure_to_make_the_engine() -> None:

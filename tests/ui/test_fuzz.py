@@ -10,7 +10,7 @@ from tests.ui.helpers import screen_text
 from tests.ui.reading import Reader, reading
 
 PIECES = 10_000
-LOOK_EVERY = 250
+LOOK_EVERY = 500
 SCRAPS = (
     *("[bold]", "[/]", "[@click=app.quit]x[/]", "[link='http://a']", "\\[", "[", "]", "{0}", "%s"),
     *(

@@ -370,17 +370,19 @@ async def test_ascii_is_ascii_everywhere(size: tuple[int, int]) -> None:
         engine.update(lag_ms=142.0, recording_s=5.0, health="too slow")
         engine.fire(UserTurn(20, 6, (-40.0, -20.0), over=True), TextPiece(50, 9, " Hey"))
         engine.fire(*(TextPiece(20 * n, 9, f" Number {n}.") for n in range(9, 60)))
-        await pilot.pause(0.25)
+        await until(pilot, lambda: "Number 59." in screen_text(app))
         screens = [screen_text(app)]
         for key, close in (
             *(("question_mark", "escape"), ("d", "escape"), ("ctrl+p", "escape")),
             *(("slash", "escape"), ("r", "escape"), ("t", "t")),
         ):
             await pilot.press(key)
-            await pilot.pause(0.25)
+            await until(pilot, lambda: screen_text(app) != screens[0])
+            await pilot.pause()
             screens.append(screen_text(app))
             await pilot.press(close)
-            await pilot.pause(0.1)
+            await until(pilot, lambda: app.screen is app.talk)
+            await pilot.pause()
         for text in screens:
             assert text.isascii(), sorted(char for char in set(text) if not char.isascii())
 
