@@ -15,8 +15,10 @@ from tests.pulse import RATE, running_pulse
 
 pytestmark = pytest.mark.pulse
 ROOT = Path(__file__).parents[2]
-CLICKS = 16
+CLICKS = 10
 LEVEL = 0.1
+NEAR_MS = 10.0
+"""The median of a side, the right one's against the left one's (as in tests/bench/alignment.py)."""
 FAR_MS = 40.0
 """PulseAudio's time stamps are off by 4 to 14 ms between its two sides, in each run by another
 figure, and wander by 7 ms; for a moment after the stall by more. The rest is for a busy machine."""
@@ -43,8 +45,8 @@ def rig():
 
 def write_clicks(path):
     random = np.random.default_rng(1)
-    starts = 1.0 + np.cumsum(random.uniform(0.6, 0.9, CLICKS))
-    sound = np.zeros((round(RATE * (starts[-1] + 1.5)), 2), np.float32)
+    starts = np.cumsum(random.uniform(0.55, 0.8, CLICKS))
+    sound = np.zeros((round(RATE * (starts[-1] + 1.0)), 2), np.float32)
     for start in np.round(starts * RATE).astype(int):
         burst = random.uniform(0.5, 0.9, RATE // 100) * random.choice((-1, 1), RATE // 100)
         sound[start : start + len(burst), 0] = burst
@@ -70,12 +72,15 @@ def offset(times, others):
     return np.median(shifts[max(near, key=np.count_nonzero)])
 
 
-def test_both_sides_are_where_they_were_heard_also_after_a_stall(rig, tmp_path):
-    clicks, heard = tmp_path / "clicks.wav", tmp_path / "rig.wav"
+def heard_clicks(pulse, folder):
+    """One recorded talk: seconds of the clicks at the mouth, at the ear, and on both sides of the
+    recording, whose events are complete."""
+    folder.mkdir()
+    clicks, heard = folder / "clicks.wav", folder / "rig.wav"
     write_clicks(clicks)
     child = subprocess.Popen(
-        [sys.executable, "-m", "tests.recording.echo_child", str(tmp_path / "talks")],
-        env=rig.env | {"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "tests.recording.echo_child", str(folder / "talks")],
+        env=pulse.env | {"PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -84,8 +89,8 @@ def test_both_sides_are_where_they_were_heard_also_after_a_stall(rig, tmp_path):
     with child:
         try:
             assert child.stdout.readline() == "ready\n"
-            with rig.record(heard, "rig.monitor", 2), rig.play(clicks, "rig") as player:
-                time.sleep(7.1)
+            with pulse.record(heard, "rig.monitor", 2), pulse.play(clicks, "rig") as player:
+                time.sleep(3.3)
                 child.send_signal(signal.SIGSTOP)
                 time.sleep(0.8)
                 child.send_signal(signal.SIGCONT)
@@ -93,20 +98,38 @@ def test_both_sides_are_where_they_were_heard_also_after_a_stall(rig, tmp_path):
             child.communicate("enough\n", timeout=30)
         finally:
             child.kill()
-    (folder,) = (tmp_path / "talks").iterdir()
+    (recording,) = (folder / "talks").iterdir()
+    assert list(read_journal(recording / "events.jsonl"))[-1]["dropped"] == 0
     truth, _ = soundfile.read(heard)
-    sound, rate = soundfile.read(folder / "audio.wav")
-    mouth, ear = (onsets(channel, RATE) for channel in truth.T)
-    left, right = (onsets(channel, rate) for channel in sound.T)
+    sound, rate = soundfile.read(recording / "audio.wav")
+    return [*(onsets(side, RATE) for side in truth.T), *(onsets(side, rate) for side in sound.T)]
+
+
+def misplaced(mouth, ear, left, right):
+    """What is not where it was heard, in words; empty if all is."""
     shift = offset(left, mouth)
     off_left = 1000 * nearest(left + shift, mouth)
     off_right = 1000 * nearest(right + shift, ear)
+    apart = abs(np.nanmedian(off_right) - np.nanmedian(off_left))
+    wander = np.nanmedian(np.abs(off_right - np.nanmedian(off_right)))
     print("ms off, left", np.round(off_left, 1), "right", np.round(off_right, 1))
-    assert len(mouth) == CLICKS
-    assert np.isfinite(off_left).sum() >= CLICKS - 3
-    assert np.isfinite(off_right).sum() >= CLICKS - 4
-    assert np.nanmedian(np.abs(off_left)) < 10
-    assert np.nanmax(np.abs(off_left)) < FAR_MS
-    assert np.nanmedian(np.abs(off_right - np.nanmedian(off_right))) < 10
-    assert np.nanmax(np.abs(off_right)) < FAR_MS
-    assert list(read_journal(folder / "events.jsonl"))[-1]["dropped"] == 0
+    checks = {
+        "clicks at the mouth": len(mouth) == CLICKS,
+        "clicks on the left": np.isfinite(off_left).sum() >= CLICKS - 3,
+        "clicks on the right": np.isfinite(off_right).sum() >= CLICKS - 4,
+        "left": np.nanmedian(np.abs(off_left)) < NEAR_MS,
+        "a click on the left": np.nanmax(np.abs(off_left)) < FAR_MS,
+        f"right against left: {apart:.1f} ms": apart < NEAR_MS,
+        f"right wanders by {wander:.1f} ms": wander < NEAR_MS,
+        "a click on the right": np.nanmax(np.abs(off_right)) < FAR_MS,
+    }
+    return ", ".join(what for what, good in checks.items() if not good)
+
+
+def test_both_sides_are_where_they_were_heard_also_after_a_stall(rig, tmp_path):
+    wrong = misplaced(*heard_clicks(rig, tmp_path / "first"))
+    if wrong:
+        # A machine that is busy at the wrong moment moves a talk, but not two.
+        print(f"Once more, since it was off: {wrong}")
+        wrong = misplaced(*heard_clicks(rig, tmp_path / "second"))
+    assert not wrong

@@ -186,11 +186,12 @@ def test_a_failure_is_in_the_recording(monkeypatch, tmp_path, part):
 
 
 def test_a_long_step_does_not_keep_a_recording_from_its_end(monkeypatch, tmp_path):
-    talk = Talk(monkeypatch, tmp_path, record=True, step_seconds=1.5).start()
+    talk = Talk(monkeypatch, tmp_path, record=True, step_seconds=1.0).start()
     talk.wait(lambda: talk.of(RecordingStarted))
     talk.source.feed(0.1)
-    time.sleep(0.2)
-    assert not talk.engine.stop(0.5)
+    talk.wait(lambda: not talk.source.frames)
+    time.sleep(0.1)  # it is on its way to the model
+    assert not talk.engine.stop(0.4)
     assert talk.of(RecordingStopped)
     assert talk.records()[-1]["type"] == "end"
     assert talk.engine.join(5.0)

@@ -7,7 +7,7 @@ import pytest
 from moshi_tui.ui.keys import GROUPS, KEYS
 from moshi_tui.ui.numbers import MEANINGS
 from moshi_tui.ui.screens.help import HelpScreen, _HelpText
-from tests.ui.helpers import screen_text
+from tests.ui.helpers import screen_text, until
 from tests.ui.small import SmallApp
 
 
@@ -52,8 +52,7 @@ async def test_help_scrolls_by_key_to_its_end() -> None:
         await pilot.pause()
         assert "moshi-tui.log" not in screen_text(app)
         await pilot.press("end")
-        await pilot.pause(0.5)
-        assert "Log" in screen_text(app)
+        await until(pilot, lambda: "Log" in screen_text(app))
 
 
 @pytest.mark.parametrize("key", ["escape", "question_mark", "q"])

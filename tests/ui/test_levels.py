@@ -19,7 +19,7 @@ from moshi_tui.ui.widgets.levels import (
     PeakHold,
     bar_of,
 )
-from tests.ui.helpers import screen_text
+from tests.ui.helpers import screen_text, until
 
 
 class Clock:
@@ -144,10 +144,9 @@ async def test_side_by_side_in_one_line() -> None:
     async with app.run_test(size=(60, 6)) as pilot:
         app.panel.styles.height = 3
         app.panel.show(Stats(user=Level(-30, -20), moshi=Level(-40, -30)))
-        await pilot.pause()
+        await until(pilot, lambda: "Moshi" in screen_text(app).splitlines()[1])
         line = screen_text(app).splitlines()[1]
         assert "You" in line
-        assert "Moshi" in line
         assert "-30" in line
         assert "-40" in line
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from moshi_tui.audio.levels import Level
 from moshi_tui.config import ScreenOptions
@@ -225,7 +226,12 @@ def test_help(snap_compare: Compare) -> None:
 
 
 def test_search(snap_compare: Compare) -> None:
-    assert picture(snap_compare, (80, 24), press("slash", "t", "h", "a", "t"))
+    async def step(engine: FakeEngine, app: MoshiApp, pilot: Pilot[None]) -> None:
+        await press("slash")(engine, app, pilot)
+        app.screen.query_one(Input).cursor_blink = False
+        await press(*"that")(engine, app, pilot)
+
+    assert picture(snap_compare, (80, 24), step)
 
 
 def test_narrow(snap_compare: Compare) -> None:
