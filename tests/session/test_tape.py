@@ -239,7 +239,8 @@ def test_muted_the_recording_is_silent_and_the_turn_is_over(talk):
     assert heard.max() < 0.3
     first, *_, last = np.flatnonzero(heard > 0.2)
     silent = heard[first:last] == 0
-    assert silent.sum() == pytest.approx(5 * FRAME_SAMPLES, abs=FRAME_SAMPLES)
+    # Of the frame during which it was unmuted only the rest is heard.
+    assert 4.5 * FRAME_SAMPLES < silent.sum() < 6.5 * FRAME_SAMPLES
     over = [turn for turn in talk.of(UserTurn) if turn.over]
     assert (over[0].frame, over[0].frames) == (0, 5)
 

@@ -86,6 +86,8 @@ def engine() -> FakeEngine:
 
 async def test_devices_with_what_they_are(engine: FakeEngine) -> None:
     async with shown(engine, FakeDesk()) as it:
+        await it.says("Built-in")
+        await it.says("Headphones")
         microphone = it.line("Built-in")
         for words in ("Core Audio", "48 kHz", "1 ch", "in use, default"):
             assert words in microphone
