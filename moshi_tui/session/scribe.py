@@ -51,6 +51,7 @@ from moshi_tui.session.events import (
 )
 from moshi_tui.session.pauses import Pauses
 from moshi_tui.session.stats import RECORDED, Stats
+from moshi_tui.session.turns import PAUSE_FRAMES
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ class Told:
     event: Event
     seed: int
     """The one in use: two resets may follow each other before anybody describes the first."""
+
+
+_JUST_BEGUN_FRAMES = 2
+"""Less than the speech that makes a turn."""
+
+
+_QUIETER_DB = 20.0
+"""Whoever is so much quieter than in their turn does not speak any more."""
 
 
 class Scribe:
@@ -86,6 +95,7 @@ class Scribe:
         self._muted = False
         self._pauses = Pauses()
         self._saying = False  # an utterance of Moshi goes on
+        self._unsure: UserTurn | None = None  # one from before, which may go on or not
         self._turn: UserTurn | None = None  # the user's that goes on, as it was told last
 
     def describe(self, told: Told, at: float) -> Iterator[Record]:
@@ -140,16 +150,24 @@ class Scribe:
 
     def close(self) -> Iterator[Record]:
         """The recording ends: the record of a turn that goes on, as long as it is by now."""
-        if self._turn is not None:
-            yield from self._user(replace(self._turn, over=True))
+        turn = self._turn
+        if turn is None and self._unsure is not None and _loud_to_its_end(self._unsure):
+            turn = self._unsure
+        if turn is not None:
+            yield from self._user(replace(turn, over=True))
 
     def _user(self, event: UserTurn) -> Iterator[Record]:
         start, end = event.frame, event.frame + event.frames
         began, ended = self._when(start), self._when(end)
         # Frames of a turn that were over when the recording began.
         before = max(0, math.ceil((self._since - began) / FRAME_SECONDS))
-        if before >= event.frames:
+        # While it goes on, the silence that may end it counts as a part of it. (If it has only just
+        # begun, there is some of its speech in the recording: else it would be no turn.)
+        sure = event.over or before <= _JUST_BEGUN_FRAMES
+        if event.frames - before <= (0 if sure else PAUSE_FRAMES):
+            self._unsure = None if event.over else event
             return
+        self._unsure = None
         if self._turn is None or self._turn.frame != start:
             at = max(began, self._since)
             yield {"at": at, "frame": start + before, "type": "user_start"}
@@ -193,6 +211,11 @@ def lag(stats: Stats) -> Record:
 
 def _rounded(number: float | None) -> float | None:
     return round(number, 1) if isinstance(number, float) else number
+
+
+def _loud_to_its_end(turn: UserTurn) -> bool:
+    """Whether they still speak, as far as loudness tells."""
+    return turn.levels[-1] > max(turn.levels) - _QUIETER_DB
 
 
 def _loudness(level_db: float) -> float:

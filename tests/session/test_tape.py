@@ -430,6 +430,20 @@ def test_a_turn_that_began_before_the_recording_begins_with_it():
     assert not described(turn, since=49.9)
 
 
+def test_the_silence_after_a_turn_is_none_of_its_recording():
+    # Frame 101 begins at 50 s; they had stopped at 49.12 s, and it was known a second later.
+    goes_on = UserTurn(60, 33, (-20.0,) * 11, over=False)
+    over = UserTurn(60, 30, (-20.0,) * 10, over=True)
+    assert not described(goes_on, over, since=49.2)
+    assert described(goes_on, since=49.2, close=True)
+    silent = UserTurn(60, 33, (*[-20.0] * 9, -60.0, -70.0), over=False)
+    assert not described(silent, since=49.2, close=True)
+    still = [UserTurn(60, frames, (-20.0,) * (frames // 3), over=False) for frames in (33, 36, 48)]
+    records = described(*still, UserTurn(60, 50, (-20.0,) * 17, over=True), since=49.2)
+    assert [record["type"] for record in records] == ["user_start", "user_stop"]
+    assert records[0]["at"] == 49.2
+
+
 def test_the_turn_during_which_a_recording_ends_is_in_it(talk):
     talk.engine.start_recording()
     talk.wait(lambda: talk.of(RecordingStarted))
