@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -77,13 +78,13 @@ class Shell(App[None]):
         self._ascii = AsciiFilter()
 
     @property
+    @abstractmethod
     def panels(self) -> PanelsScreen | None:
         """The screen that it is all about, once there is one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def show_notice(self, notice: Notice) -> None:
         """Something to know."""
-        raise NotImplementedError
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our own variables, for themes that don't know them."""
