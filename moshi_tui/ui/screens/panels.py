@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
@@ -212,13 +213,13 @@ class PanelsScreen(Kept, Screen[None]):
 
     # What differs between the screens.
 
+    @abstractmethod
     def _times(self, stats: Stats) -> Row:
         """The right end of the first line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _muted_word(self, stats: Stats) -> str:
         """What is said instead of the user's level while it is muted; empty while it is not."""
-        raise NotImplementedError
 
     def _labels(self) -> Mapping[str, str]:
         """Of the keys that do something else now."""
