@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-import mlx.core as mx
 import numpy as np
 import numpy.typing as npt
 
+from moshi_tui.model.choose import make_runner
 from moshi_tui.model.lm import Lm
+from moshi_tui.model.runner import Plan, RunnerName
 from moshi_tui.model.sampling import Sampler
 
 
@@ -40,6 +41,7 @@ class Generator:
             that the same frames get the same answer.
         conditions: values of the model's conditioners by name; `description` is "very_good" unless
             said. Raises MoshiTuiError for a name or value that the model lacks.
+        runner: what computes the steps; None: the fastest that there is here.
     """
 
     def __init__(
@@ -52,15 +54,20 @@ class Generator:
         audio_top_k: int = 250,
         seed: int | None = None,
         conditions: dict[str, str] | None = None,
+        runner: RunnerName | None = None,
     ) -> None:
         config = model.config
         self.model = model
         self.config = config
-        self._text_sampler = Sampler(text_temperature, text_top_k, config.text_card)
-        self._audio_sampler = Sampler(audio_temperature, audio_top_k, config.card)
-        self._condition = model.condition(conditions or {})
+        plan = Plan(
+            model,
+            Sampler(text_temperature, text_top_k, config.text_card),
+            Sampler(audio_temperature, audio_top_k, config.card),
+            model.condition(conditions or {}),
+        )
         self._fixed_seed = seed
-        self._state = model.make_state()
+        self.runner = make_runner(plan, runner)
+        """What computes the steps."""
         self._delays = np.array(config.delays)
         self._initial = np.array([config.text_card] + [config.card] * config.n_q, dtype=np.int32)
         self._ring = np.zeros((1 + config.n_q, config.max_delay + 2), dtype=np.int32)
@@ -83,7 +90,7 @@ class Generator:
     @property
     def context_used(self) -> int:
         """Steps that the model attends to, at most `config.context`."""
-        return self._state.steps
+        return self.runner.steps
 
     def reset(self) -> Step:
         """Start a new conversation, and run its start-up step.
@@ -94,7 +101,7 @@ class Generator:
         """
         fixed = self._fixed_seed
         self.seed = secrets.randbits(32) if fixed is None else int(fixed) & 0xFFFFFFFF
-        self._state.reset()
+        self.runner.reset()
         self._offset = 0
         return self._run()
 
@@ -123,18 +130,8 @@ class Generator:
     def _run(self) -> Step:
         config, ring, size = self.config, self._ring, self._ring.shape[1]
         starting = self._offset <= self._delays
-        tokens = np.where(starting, self._initial, ring[:, self._offset % size])
-        spoken = self.model(
-            mx.array(tokens),
-            self._state,
-            self._text_sampler,
-            self._audio_sampler,
-            condition=self._condition,
-            seed=self.seed,
-            step=self._offset,
-        )
-        mx.eval(spoken)
-        said = np.array(spoken).astype(np.int32)
+        tokens = np.where(starting, self._initial, ring[:, self._offset % size]).astype(np.int32)
+        said = self.runner.step(tokens, self.seed, self._offset)
         self._offset += 1
         ring[: 1 + config.dep_q, self._offset % size] = said
         return Step(int(said[0]), self._frame())

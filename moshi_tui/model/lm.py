@@ -11,7 +11,7 @@ from moshi_tui.model.cache import KVRing
 from moshi_tui.model.config import LmConfig, LutConditioner, gating_hidden
 from moshi_tui.model.depformer import DepFormer
 from moshi_tui.model.layers import Embedding, Linear, Transformer
-from moshi_tui.model.sampling import Sampler, gumbel_noise
+from moshi_tui.model.sampling import Sampler
 
 
 class LmState:
@@ -33,6 +33,11 @@ class LmState:
     def steps(self) -> int:
         """Steps that the next one attends to, besides itself."""
         return min(self.caches[0].offset, self.caches[0].context)
+
+    def pretend(self, steps: int) -> None:
+        """Count `steps` steps as seen, whatever the rings hold."""
+        for cache in self.caches:
+            cache.offset = steps
 
 
 class LutConditionerTable(Module):
@@ -157,20 +162,20 @@ class Lm(Module):
         state: LmState,
         text_sampler: Sampler,
         audio_sampler: Sampler,
+        noise: list[mx.array],
         *,
         condition: mx.array | None = None,
-        seed: int = 0,
-        step: int = 0,
     ) -> mx.array:
         """One step; nothing is evaluated here.
 
         Args:
             tokens: [1 + n_q] int: text, then audio codebooks, each at its delay.
+            noise: for each of the 1 + dep_q draws [its sampler's noise_size], from
+                `sampling.gumbel_noise`.
 
         Returns what it speaks: [1 + dep_q] int: text, then audio tokens.
         """
-        sizes = [text_sampler.noise_size] + [audio_sampler.noise_size] * self._config.dep_q
-        text_noise, *audio_noise = gumbel_noise(seed, step, sizes)
+        text_noise, *audio_noise = noise
         x = self.text_emb(tokens[0])
         for i, emb in enumerate(self.audio_embs):
             x = x + emb(tokens[1 + i])

@@ -1,8 +1,9 @@
 """Drawing a token from logits, without asking the host anything in between.
 
 A draw is an argmax: over the logits when greedy, otherwise over the `top_k` largest of them
-divided by
-the temperature, plus Gumbel noise (which makes it a draw from their softmax; E. J. Gumbel, 1954).
+divided by the temperature, plus Gumbel noise (which makes it a draw from their softmax; E. J.
+Gumbel, 1954). Each token of the vocabulary has a noise of its own, whether it is among the largest
+or not, so that the draw does not depend on the order in which a backend finds them.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ class Sampler:
             raise ValueError(f"temperature {temperature}: expected a number from 0 up")
         self.temperature = temperature
         self.top_k = top_k if 0 < top_k < vocabulary else vocabulary
+        self._vocabulary = vocabulary
         self._truncated = self.top_k < vocabulary
 
     @property
     def noise_size(self) -> int:
         """How many Gumbel numbers one draw takes."""
-        return self.top_k if self.temperature else 0
+        return self._vocabulary if self.temperature else 0
 
     def __call__(self, logits: mx.array, noise: mx.array) -> mx.array:
         """`logits` [vocabulary], `noise` [noise_size] -> the token, [] int."""
@@ -39,7 +41,7 @@ class Sampler:
         if not self._truncated:
             return mx.argmax(logits / self.temperature + noise)
         kept = mx.argpartition(-logits, self.top_k - 1)[: self.top_k]
-        return kept[mx.argmax(logits[kept] / self.temperature + noise)]
+        return kept[mx.argmax(logits[kept] / self.temperature + noise[kept])]
 
 
 def gumbel_noise(seed: int, step: int, sizes: list[int]) -> list[mx.array]:

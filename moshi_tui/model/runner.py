@@ -1,0 +1,74 @@
+"""What makes a step: the seam between the streaming loop and the ways to compute one.
+
+All runners compute the same function. They differ in what they ask of the machine:
+
+* `mlx` (plain.py): MLX operations; runs everywhere, and is what the others are checked against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import mlx.core as mx
+import numpy as np
+import numpy.typing as npt
+
+from moshi_tui.model.lm import Lm
+from moshi_tui.model.sampling import Sampler
+
+RunnerName = Literal["mlx", "compiled", "kernel", "numpy"]
+
+Tokens = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What does not change from step to step."""
+
+    model: Lm
+    text_sampler: Sampler
+    audio_sampler: Sampler
+    condition: mx.array | None
+    """[1, 1, dim], from `Lm.condition`."""
+
+    @property
+    def noise_sizes(self) -> list[int]:
+        """Gumbel numbers that a step draws: for the text token, then for each audio token."""
+        dep_q = self.model.config.dep_q
+        return [self.text_sampler.noise_size] + [self.audio_sampler.noise_size] * dep_q
+
+
+class Runner(Protocol):
+    """Steps one stream of one model. Belongs to the thread that loaded the model."""
+
+    @property
+    def name(self) -> RunnerName:
+        """Which one it is."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Steps that the next one attends to, besides itself."""
+        ...
+
+    def step(self, tokens: Tokens, seed: int, step: int) -> Tokens:
+        """One step, evaluated: one wait for the device.
+
+        Args:
+            tokens: [1 + n_q]: text, then audio codebooks, each at its delay.
+            seed: 32 bits of it count.
+            step: how many steps came before; with `seed` it decides the draws.
+
+        Returns what it speaks: [1 + dep_q]: text, then audio tokens.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget the stream; what is allocated stays."""
+        ...
+
+    def pretend(self, steps: int) -> None:
+        """Count `steps` steps as seen, whatever the buffers hold: for benchmarks, which would have
+        to wait four minutes for a full context."""
+        ...
