@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST_COUNT = 0xFFFFFFFF
+RUNNERS = ("mlx", "compiled", "kernel", "numpy")
 THEMES = ("dark", "light", "contrast")
 VOICES = ("moshiko", "moshika")
 KYUTAI = re.compile(r"kyutai/(moshiko|moshika)-mlx-(q4|q8|bf16)")
@@ -251,6 +252,24 @@ class SamplingOptions:
 
 
 @dataclass(frozen=True)
+class ComputeOptions:
+    """How the machine is used."""
+
+    runner: str | None = field(
+        default=None,
+        metadata=_about(
+            "mlx, compiled, kernel or numpy (default: fastest)",
+            in_words="what computes the model's steps",
+            metavar="NAME",
+            choices=RUNNERS,
+            unset="auto",
+            example="mlx",
+        ),
+    )
+    """One of `RUNNERS`; None: the fastest that there is for this model on this machine."""
+
+
+@dataclass(frozen=True)
 class AudioOptions:
     """Where sound comes from and goes to in a live talk."""
 
@@ -372,6 +391,9 @@ class Settings:
     )
     sampling: SamplingOptions = field(
         default_factory=SamplingOptions, metadata={"title": "sampling"}
+    )
+    compute: ComputeOptions = field(
+        default_factory=ComputeOptions, metadata={"title": "computation"}
     )
     audio: AudioOptions = field(default_factory=AudioOptions, metadata={"title": "live sound"})
     recording: RecordingOptions = field(

@@ -15,8 +15,8 @@ from moshi_tui.doctor.chosen import Chosen, choose
 from moshi_tui.doctor.conclusion import conclude
 from moshi_tui.doctor.findings import Check, Finding, findings_of, worst
 from moshi_tui.doctor.python import check_packages, check_python, installed, this_interpreter
-from moshi_tui.doctor.ram import ram
 from moshi_tui.doctor.show import Printer, busy_stream, document
+from moshi_tui.ram import ram
 from moshi_tui.settings.layers import Layer
 
 

@@ -12,7 +12,7 @@ from moshi_tui.doctor.child import ask
 from moshi_tui.doctor.chosen import Chosen
 from moshi_tui.doctor.findings import Finding, Verdict, gigabytes
 from moshi_tui.doctor.python import TO_CUDA
-from moshi_tui.doctor.ram import Ram
+from moshi_tui.ram import Ram
 
 DEVICE_SECONDS = 60.0
 

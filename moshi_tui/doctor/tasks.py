@@ -33,8 +33,6 @@ PATIENCE_SECONDS = 3.0
 """Bluetooth headsets are silent for about 2 s after they were opened."""
 CODEC_SECONDS = 2.5
 CODEC_WARM_UP = 3
-CODEC_SPACE = 800_000_000
-"""Bytes of disk for a random Mimi, with a margin."""
 
 
 def imports(request: Request) -> Iterator[Result]:
@@ -88,10 +86,11 @@ def steps(request: Request) -> Iterator[Result]:
 
 def codec(request: Request) -> Iterator[Result]:
     """Time encoding and decoding, both at once, with a random Mimi of the published sizes."""
+    from moshi_tui.codec.random_mimi import write_random_mimi
     from moshi_tui.codec.rusty import Rusty
 
     with tempfile.TemporaryDirectory(prefix="moshi-tui-doctor-") as folder:
-        path = _random_mimi(Path(folder))
+        path = write_random_mimi(Path(folder))
         few = {"max_seq_len": 4_000, "turn": 1_000, "overlap": 100}
         encoder, decoder = Rusty(path, 8, **few), Rusty(path, 8, **few)
     import numpy as np
@@ -115,34 +114,6 @@ def codec(request: Request) -> Iterator[Result]:
     repeat("decode", lambda: decoder.decode(codes))
     other.join()
     yield {f"{name}_ms": values[CODEC_WARM_UP:] for name, values in times.items()}
-
-
-def _random_mimi(folder: Path) -> Path:
-    """A file of the published sizes; its sound is noise, its speed that of the real one."""
-    import shutil
-
-    import numpy as np
-    from safetensors.numpy import save_file
-
-    from moshi_tui.codec.layout import STANDARD
-
-    free = shutil.disk_usage(folder).free
-    if free < CODEC_SPACE:
-        raise MoshiTuiError(
-            "No space for a random codec",
-            f"{folder} has {free / 1e6:.0f} MB free, {CODEC_SPACE / 1e6:.0f} are needed.",
-            "TMPDIR chooses another folder.",
-        )
-    noise = np.random.default_rng(1).standard_normal(1 << 16, np.float32)
-
-    def tensor(name: str, shape: tuple[int, ...]) -> Any:
-        if name.endswith(("_initialized", "cluster_usage")):
-            return np.ones(shape, np.float32)
-        return np.resize(noise, shape) * np.float32(math.prod(shape[1:]) ** -0.5)
-
-    path = folder / "mimi.safetensors"
-    save_file({name: tensor(name, shape) for name, shape in STANDARD.tensors().items()}, path)
-    return path
 
 
 def sound(request: Request) -> Iterator[Result]:

@@ -2,14 +2,125 @@
 
 from __future__ import annotations
 
+import logging
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mlx.core as mx
+
+from moshi_tui.errors import MoshiTuiError
+from moshi_tui.model.compiled import CompiledRunner
+from moshi_tui.model.device import is_cpu, is_cuda, is_metal
+from moshi_tui.model.host import NumpyRunner
+from moshi_tui.model.host_weights import bytes_to_write
+from moshi_tui.model.kernel.runner import KernelRunner, let_go, problem
+from moshi_tui.model.lm import Lm
 from moshi_tui.model.plain import MlxRunner
 from moshi_tui.model.runner import Plan, Runner, RunnerName
+from moshi_tui.model.trial import TRIAL_STEPS, Candidate, Verdict, try_candidates
+from moshi_tui.ram import ram
+
+log = logging.getLogger(__name__)
+
+
+def _kernel(plan: Plan) -> Runner:
+    """For whoever asks for it by name. Raises MoshiTuiError."""
+    why = problem(plan)
+    if why is not None:
+        raise MoshiTuiError("The kernel can't run here", f"{why}.", "Leave out --runner.")
+    return KernelRunner(plan)
+
+
+RUNNERS: dict[RunnerName, Callable[[Plan], Runner]] = {
+    "mlx": MlxRunner,
+    "compiled": CompiledRunner,
+    "kernel": _kernel,
+    "numpy": NumpyRunner,
+}
+
+SPARE = 2_000_000_000
+"""Bytes of memory to leave: the codecs come after the model."""
 
 
 def make_runner(plan: Plan, name: RunnerName | None = None) -> Runner:
     """A fresh stream.
 
     Args:
-        name: None: the fastest that this machine and this model allow.
+        name: None: the fastest that this machine and this model allow. On a GPU that is tried, a
+            few seconds, the first time that a model is given.
     """
-    return MlxRunner(plan)
+    if name is None and (candidates := _candidates(plan)):
+        return _best(plan, candidates)
+    return RUNNERS[name or fastest(plan.model)](plan)
+
+
+def verdicts(model: Lm) -> list[Verdict]:
+    """What came out for the runners that `make_runner` tried with `model`; none on the CPU."""
+    return _tried[id(model)].verdicts if id(model) in _tried else []
+
+
+def fastest(model: Lm, available: int | None = None) -> RunnerName:
+    """What the benchmark (tests/bench/host.py) found to be the fastest for `model`.
+
+    On the CPU NumPy is, also when the weights must be written out as float32 first, if they fit.
+
+    Args:
+        available: bytes of memory; None: what there is now.
+    """
+    if not is_cpu():
+        return "mlx"
+    needed = bytes_to_write(model)
+    if not needed:
+        return "numpy"
+    left = ram().available if available is None else available
+    return "numpy" if needed + SPARE <= left else "mlx"
+
+
+@dataclass(frozen=True)
+class _Tried:
+    best: RunnerName
+    verdicts: list[Verdict]
+
+
+_tried: dict[int, _Tried] = {}
+"""By the model's id, for as long as there is that model."""
+
+
+KERNEL_AGREEMENT = 0.6
+"""Share of the kernel's draws that must be MLX's in half precision, which MLX rounds to after every
+operation, the kernel only when it stores keys and values. One that is wrong hits a few percent."""
+
+KERNEL_LIMIT_S = 60.0
+"""Building it takes up to 10 s at the first start ever."""
+
+
+def _candidates(plan: Plan) -> list[Candidate]:
+    """What may be faster than the MLX runner here, the most promising first."""
+    if is_metal():
+        return [Candidate("compiled", lambda: CompiledRunner.ready(plan))]
+    if not is_cuda():
+        return []
+    why = problem(plan)
+    if why is not None:
+        log.info("kernel is not used: %s", why)
+        return []
+    agreement = 0.99 if plan.model.dtype == mx.float32 else KERNEL_AGREEMENT
+    return [Candidate("kernel", lambda: KernelRunner(plan), agreement, KERNEL_LIMIT_S)]
+
+
+def _best(plan: Plan, candidates: list[Candidate]) -> Runner:
+    """The MLX runner, or the candidate that beats it."""
+    model = plan.model
+    if id(model) not in _tried:
+        # With rings for the trial's steps only: those of a talk take gigabytes.
+        reference = MlxRunner(plan, model.make_state(TRIAL_STEPS))
+        runner, found = try_candidates(reference, candidates, model.config)
+        _tried[id(model)] = _Tried(runner.name if runner else "mlx", found)
+        weakref.finalize(model, _tried.pop, id(model))
+        if runner:
+            if runner.name == "kernel":  # it has stacks of its own
+                model.unstack()
+            return runner
+        let_go(model)
+    return RUNNERS[_tried[id(model)].best](plan)

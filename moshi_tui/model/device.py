@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import gc
+import logging
+import os
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 
 import mlx.core as mx
+
+from moshi_tui import paths
+
+log = logging.getLogger(__name__)
+
+_KERNELS = "MLX_PTX_CACHE_DIR"
+"""The environment variable that MLX reads when it builds its first kernel."""
 
 
 def device_name() -> str:
@@ -20,6 +31,16 @@ def device_name() -> str:
 def is_cpu() -> bool:
     """Whether the model runs on the CPU."""
     return bool(mx.default_device() == mx.Device(mx.cpu))
+
+
+def is_metal() -> bool:
+    """Whether the model runs on a Mac's GPU."""
+    return not is_cpu() and bool(mx.metal.is_available())
+
+
+def is_cuda() -> bool:
+    """Whether the model runs on an NVIDIA GPU."""
+    return not is_cpu() and not mx.metal.is_available()
 
 
 @dataclass(frozen=True)
@@ -45,7 +66,7 @@ def report() -> DeviceReport:
 
     backend: Literal["Metal", "CUDA", "CPU"] = "CPU"
     if not is_cpu():
-        backend = "Metal" if mx.metal.is_available() else "CUDA"
+        backend = "Metal" if is_metal() else "CUDA"
     total = number("total_memory")
     return DeviceReport(
         name=device_name(),
@@ -64,6 +85,76 @@ def active_memory() -> int:
 def peak_memory() -> int:
     """The most bytes that MLX held at once."""
     return int(mx.get_peak_memory())
+
+
+def reset_peak_memory() -> None:
+    """Count the peak from here on."""
+    mx.reset_peak_memory()
+
+
+def cache_memory() -> int:
+    """Bytes that MLX has been given back and keeps for reuse."""
+    return int(mx.get_cache_memory())
+
+
+def kernel_folder() -> Path | None:
+    """Where MLX keeps the kernels that it builds on this machine; None where it builds none.
+
+    Only on CUDA: there it takes seconds, and by itself MLX keeps them in the folder for temporary
+    files, which is empty after a restart.
+    """
+    if is_cpu() or is_metal():
+        return None
+    chosen = os.environ.get(_KERNELS)
+    return Path(chosen) if chosen else paths.cache_dir() / "kernels" / f"mlx-{version('mlx')}"
+
+
+def keep_kernels() -> None:
+    """Have MLX keep its kernels in `kernel_folder`. To be called before it builds the first."""
+    folder = kernel_folder()
+    if folder is not None:
+        os.environ[_KERNELS] = str(folder)
+
+
+def kernels_built() -> int | None:
+    """How many kernels lie in `kernel_folder`; None where there is none."""
+    folder = kernel_folder()
+    if folder is None:
+        return None
+    # MLX writes several files for each, which differ in their suffix.
+    return len({Path(at, name).stem for at, _, names in os.walk(folder) for name in names})
+
+
+def wire(size: int) -> None:
+    """Keep `size` bytes of MLX's memory, the weights and rings, from being swapped out or packed.
+
+    On Metal only, and within what Apple recommends. A system that has no such limit (before macOS
+    15) goes without.
+    """
+    limit = report().working_set
+    if limit is None:
+        return
+    try:
+        mx.set_wired_limit(min(size, limit))
+    except (RuntimeError, ValueError):
+        log.info("no memory is wired", exc_info=True)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What MLX takes of the device, in bytes."""
+
+    active: int = 0
+    """Held: weights, rings, what is being computed."""
+    cache: int = 0
+    """Freed and kept for reuse."""
+    peak: int = 0
+    """The most that was active at once."""
+
+
+def memory() -> Memory:
+    """As it is now."""
+    return Memory(active_memory(), cache_memory(), peak_memory())
 
 
 def release() -> None:

@@ -5,7 +5,8 @@ Parameter names are those of Kyutai's published MLX files. Shapes: a step is [1,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import mlx.core as mx
@@ -13,7 +14,8 @@ from mlx.nn.layers.base import Module
 from mlx.nn.layers.normalization import RMSNorm
 from mlx.utils import tree_flatten
 
-from moshi_tui.model.cache import FrameCache, KVRing
+from moshi_tui.model.cache import KVRing
+from moshi_tui.model.device import is_metal
 
 
 def named_parameters(module: Module) -> dict[str, mx.array]:
@@ -25,8 +27,7 @@ class Weight(Module):
     """A matrix [rows, columns] that may be stored quantised, as MLX does it.
 
     Quantised: `weight` packs the codes of a row into uint32, `scales` and `biases` hold one pair
-        for
-    each group of columns. The loader fills them in; until then `weight` is an unevaluated zero.
+    for each group of columns. The loader fills them in; until then `weight` is an unevaluated zero.
     """
 
     def __init__(self, rows: int, columns: int) -> None:
@@ -45,6 +46,11 @@ class Weight(Module):
     def bits(self) -> int:
         """Bits a number, 0 if it is not quantised."""
         return self._bits
+
+    @property
+    def group(self) -> int:
+        """Columns that share a scale and a bias, 0 if it is not quantised."""
+        return self._group
 
     def set_quantised(self, codes: mx.array, scales: mx.array, biases: mx.array) -> None:
         """Take quantised storage; bits and group size follow from the shapes."""
@@ -113,29 +119,45 @@ class Attention(Module):
         self._scale = self._head_dim**-0.5
         self._rope_period = rope_period
 
-    def __call__(self, x: mx.array, cache: KVRing | FrameCache) -> mx.array:
-        """`x` [1, 1, dim] -> the same shape; appends itself to `cache`."""
-        qkv = self.in_proj(x).reshape(3, self._heads, 1, self._head_dim)
-        if isinstance(cache, KVRing):
-            query, key = self._rotate(qkv[:2], cache.offset)
-            keys, values = cache.append(key, qkv[2:])
-        else:
-            query = qkv[:1]
-            keys, values = cache.append(qkv[1:])
-        out = mx.fast.scaled_dot_product_attention(query, keys, values, scale=self._scale)
-        return self.out_proj(out.reshape(1, 1, -1))
+    def __call__(self, x: mx.array, cache: KVRing, positions: mx.array | None = None) -> mx.array:
+        """`x` [1, 1, dim] -> the same shape; appends itself to `cache`.
 
-    def _rotate(self, qk: mx.array, offset: int) -> tuple[mx.array, mx.array]:
-        if self._rope_period is not None:
-            qk = mx.fast.rope(
-                qk,
+        Args:
+            positions: `positions_of(cache.offset)` if there is a `rope_period`.
+        """
+        qkv = self.in_proj(x).reshape(3, self._heads, 1, self._head_dim)
+        if positions is not None:
+            # The values too, at position 0, which leaves them as they are to the last bit: so that
+            # they lie beside the keys and one write stores both.
+            qkv = mx.fast.rope(
+                qkv,
                 self._head_dim,
                 traditional=True,
                 base=self._rope_period,
                 scale=1.0,
-                offset=offset,
+                offset=positions,
             )
-        return qk[:1], qk[1:]
+        keys, values = cache.append(qkv[1:])
+        out = mx.fast.scaled_dot_product_attention(qkv[:1], keys, values, scale=self._scale)
+        return self.out_proj(out.reshape(1, 1, -1))
+
+
+def _gate(a: mx.array, b: mx.array) -> mx.array:
+    return a * mx.sigmoid(a) * b
+
+
+class _Gate(threading.local):
+    """silu(a) * b, on Metal as one kernel. Not `nn.silu`: that one is compiled everywhere, which
+    starts a C++ compiler on the CPU and takes seconds on CUDA. What is compiled belongs to a
+    thread, as all of MLX's state does."""
+
+    def __init__(self) -> None:
+        self.function: Callable[[mx.array, mx.array], mx.array] = (
+            mx.compile(_gate, shapeless=True) if is_metal() else _gate
+        )
+
+
+_gates = _Gate()
 
 
 class Gating(Module):
@@ -149,8 +171,7 @@ class Gating(Module):
     def __call__(self, x: mx.array) -> mx.array:
         """`x` [1, 1, dim] -> the same shape."""
         gate, value = mx.split(self.linear_in(x), 2, axis=-1)
-        # Not nn.silu: that one is under mx.compile, which starts a C++ compiler on the CPU.
-        return self.linear_out(gate * mx.sigmoid(gate) * value)
+        return self.linear_out(_gates.function(gate, value))
 
 
 class Layer(Module):
@@ -165,9 +186,9 @@ class Layer(Module):
         self.self_attn = Attention(dim, heads, rope_period)
         self.gating = Gating(dim, hidden)
 
-    def __call__(self, x: mx.array, cache: KVRing | FrameCache) -> mx.array:
-        """`x` [1, 1, dim] -> the same shape."""
-        x = x + self.self_attn(self.norm1(x), cache)
+    def __call__(self, x: mx.array, cache: KVRing, positions: mx.array | None = None) -> mx.array:
+        """`x` [1, 1, dim] -> the same shape; `positions` as for `Attention`."""
+        x = x + self.self_attn(self.norm1(x), cache, positions)
         return x + self.gating(self.norm2(x))
 
 
@@ -185,9 +206,16 @@ class Transformer(Module):
     ) -> None:
         super().__init__()
         self.layers = [Layer(dim, heads, hidden, eps, rope_period) for _ in range(layers)]
+        self._has_positions = rope_period is not None
 
-    def __call__(self, x: mx.array, caches: Sequence[KVRing | FrameCache]) -> mx.array:
+    def __call__(self, x: mx.array, caches: Sequence[KVRing]) -> mx.array:
         """`x` [1, 1, dim] -> the same shape."""
+        positions = positions_of(caches[0].offset) if self._has_positions else None
         for layer, cache in zip(self.layers, caches, strict=True):
-            x = layer(x, cache)
+            x = layer(x, cache, positions)
         return x
+
+
+def positions_of(step: int) -> mx.array:
+    """What RoPE turns query, key and value of a step by: [3] int32. A value has no position."""
+    return mx.array([step, step, 0], dtype=mx.int32)

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import mlx.core as mx
+import numpy as np
+import numpy.typing as npt
 from mlx.nn.layers.base import Module
 from mlx.nn.layers.normalization import RMSNorm
 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.cache import KVRing
 from moshi_tui.model.config import LmConfig, LutConditioner, gating_hidden
-from moshi_tui.model.depformer import DepFormer
+from moshi_tui.model.depformer import DepFormer, RunSlice
 from moshi_tui.model.layers import Embedding, Linear, Transformer
 from moshi_tui.model.sampling import Sampler
+from moshi_tui.model.stacks import Stack, stacks
 
 
 class LmState:
-    """What the temporal transformer remembers of one stream: a KV ring for each layer."""
+    """What is remembered of one stream: a KV ring for each layer.
 
-    def __init__(self, config: LmConfig, dtype: mx.Dtype) -> None:
+    Args:
+        context: None: that of the model.
+    """
+
+    def __init__(self, config: LmConfig, dtype: mx.Dtype, context: int | None = None) -> None:
         head_dim = config.dim // config.num_heads
         self.caches = [
-            KVRing(config.num_heads, config.context, head_dim, dtype)
+            KVRing(config.num_heads, context or config.context, head_dim, dtype)
             for _ in range(config.num_layers)
         ]
+        """The temporal transformer's."""
+        head_dim = config.depformer_dim // config.depformer_num_heads
+        self.frame = [
+            KVRing(config.depformer_num_heads, config.dep_q, head_dim, dtype)
+            for _ in range(config.depformer_num_layers)
+        ]
+        """The depth transformer's, which every frame begins anew."""
 
     def reset(self) -> None:
         """Forget the stream."""
@@ -88,6 +102,8 @@ class Lm(Module):
         )
         self._config = config
         self._dtype = mx.float32
+        self._kernel_stacks: dict[str, mx.array] | None = None
+        self._tables: tuple[Stack[Embedding], ...] = ()
         self.text_emb = Embedding(config.text_card + 1, config.dim)
         self.audio_embs = [Embedding(config.card + 1, config.dim) for _ in range(config.n_q)]
         self.transformer = Transformer(
@@ -114,6 +130,16 @@ class Lm(Module):
         """The type that it computes in."""
         return self._dtype
 
+    @property
+    def kernel_stacks(self) -> dict[str, mx.array] | None:
+        """The weights as our own kernel reads them, of which the modules' are views; None until
+        it is used."""
+        return self._kernel_stacks
+
+    def set_kernel_stacks(self, stacks: dict[str, mx.array] | None) -> None:
+        """Called by the kernel's runner at its first use, and when it is not to run after all."""
+        self._kernel_stacks = stacks
+
     def set_dtype_of_activations(self, dtype: mx.Dtype) -> None:
         """Called by the loader once the weights are in."""
         self._dtype = dtype
@@ -125,9 +151,22 @@ class Lm(Module):
         names = {mx.bfloat16: "bf16", mx.float16: "f16", mx.float32: "f32"}
         return f"q{bits}" if bits else names[self._dtype]
 
-    def make_state(self) -> LmState:
-        """A fresh stream."""
-        return LmState(self._config, self._dtype)
+    def make_state(self, context: int | None = None) -> LmState:
+        """A fresh stream; `context`: steps that it attends to, None: as many as the model can."""
+        return LmState(self._config, self._dtype, context)
+
+    def stack(self) -> None:
+        """Lay the embeddings' tables together, and what else one operation can do for all. What is
+        there once stays; to be called when the weights are in, before the first step."""
+        if not self._tables:
+            self._tables = tuple(stacks([self.text_emb, *self.audio_embs], Embedding))
+        self.depformer.stack()
+
+    def unstack(self) -> None:
+        """Let go of what `stack` made, which the modules' arrays keep alive until somebody moves
+        them: for a runner that has stacks of its own."""
+        self._tables = ()
+        self.depformer.unstack()
 
     def condition(self, values: dict[str, str]) -> mx.array | None:
         """The sum of all conditioners' vectors [1, 1, dim], None for a model without any.
@@ -158,31 +197,38 @@ class Lm(Module):
 
     def __call__(
         self,
-        tokens: mx.array,
+        tokens: npt.NDArray[np.int32],
         state: LmState,
         text_sampler: Sampler,
-        audio_sampler: Sampler,
         noise: list[mx.array],
+        run_slice: RunSlice,
         *,
         condition: mx.array | None = None,
-    ) -> mx.array:
-        """One step; nothing is evaluated here.
+    ) -> list[mx.array]:
+        """One step. `stack` must have been called. Nothing is waited for, but the device begins
+        with the first half while Python writes down the second.
 
         Args:
-            tokens: [1 + n_q] int: text, then audio codebooks, each at its delay.
-            noise: for each of the 1 + dep_q draws [its sampler's noise_size], from
-                `sampling.gumbel_noise`.
+            tokens: [1 + n_q]: text, then audio codebooks, each at its delay.
+            noise: for each of the 1 + dep_q draws, from `sampling.Noise`.
+            run_slice: see `DepFormer`.
 
-        Returns what it speaks: [1 + dep_q] int: text, then audio tokens.
+        Returns what it speaks, 1 + dep_q times [] int: text, then audio tokens.
         """
-        text_noise, *audio_noise = noise
-        x = self.text_emb(tokens[0])
-        for i, emb in enumerate(self.audio_embs):
-            x = x + emb(tokens[1 + i])
-        x = x.reshape(1, 1, -1).astype(self._dtype)
+        x = self.embed(tokens)
         if condition is not None:
             x = x + condition
         x = self.out_norm(self.transformer(x, state.caches))
-        text = text_sampler(self.text_linear(x).reshape(-1), text_noise)
-        audio = self.depformer(x, text, audio_sampler, audio_noise)
-        return mx.concatenate([text.reshape(1), audio])
+        text = text_sampler(self.text_linear(x).reshape(-1), noise[0])
+        mx.async_eval(x, text)
+        return [text, *self.depformer(x, text, noise[1:], run_slice)]
+
+    def embed(self, tokens: npt.NDArray[np.int32]) -> mx.array:
+        """The sum of the vectors of `tokens` [1 + n_q]: [1, 1, dim]."""
+        x: mx.array | None = None
+        for table in self._tables:
+            rows = tokens[table.members] + np.array(table.starts, np.int32)
+            part = table.whole(mx.array(rows)).sum(axis=0)
+            x = part if x is None else x + part
+        assert x is not None, "stack() was not called"
+        return x.reshape(1, 1, -1).astype(self._dtype)

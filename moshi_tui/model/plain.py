@@ -5,42 +5,56 @@ from __future__ import annotations
 import mlx.core as mx
 import numpy as np
 
+from moshi_tui.model.depformer import RunSlice, slice_runner
+from moshi_tui.model.lm import LmState
 from moshi_tui.model.runner import Plan, RunnerName, Tokens
-from moshi_tui.model.sampling import gumbel_noise
+from moshi_tui.model.sampling import Noise
 
 
 class MlxRunner:
-    """See `runner.Runner`."""
+    """See `runner.Runner`.
+
+    Args:
+        state: what it remembers; None: a fresh stream.
+    """
 
     name: RunnerName = "mlx"
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._state = plan.model.make_state()
+    def __init__(self, plan: Plan, state: LmState | None = None) -> None:
+        plan.model.stack()
+        self.plan = plan
+        self.state = state or plan.model.make_state()
+        self._noise = Noise([plan.text_sampler] + [plan.audio_sampler] * plan.model.config.dep_q)
+        self._run_slice = self._slices()
 
     @property
     def steps(self) -> int:
         """Steps that the next one attends to, besides itself."""
-        return self._state.steps
+        return self.state.steps
 
     def step(self, tokens: Tokens, seed: int, step: int) -> Tokens:
         """One step, evaluated."""
-        plan = self._plan
+        plan = self.plan
         spoken = plan.model(
-            mx.array(tokens),
-            self._state,
+            tokens,
+            self.state,
             plan.text_sampler,
-            plan.audio_sampler,
-            gumbel_noise(seed, step, plan.noise_sizes),
+            self._noise(seed, step),
+            self._run_slice,
             condition=plan.condition,
         )
         mx.eval(spoken)
-        return np.array(spoken).astype(np.int32)
+        return np.array([token.item() for token in spoken], dtype=np.int32)
 
     def reset(self) -> None:
         """Forget the stream."""
-        self._state.reset()
+        self.state.reset()
 
     def pretend(self, steps: int) -> None:
         """Count `steps` steps as seen."""
-        self._state.pretend(steps)
+        self.state.pretend(steps)
+
+    def _slices(self) -> RunSlice:
+        """What computes a slice of the depth transformer."""
+        plan = self.plan
+        return slice_runner(plan.model.depformer, self.state.frame, plan.audio_sampler)

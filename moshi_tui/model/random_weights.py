@@ -10,15 +10,16 @@ import mlx.core as mx
 import numpy as np
 
 from moshi_tui.model.config import LmConfig
-from moshi_tui.model.device import is_cpu
+from moshi_tui.model.device import is_cpu, keep_kernels
 from moshi_tui.model.generate import Generator
 from moshi_tui.model.layers import Weight, named_parameters
 from moshi_tui.model.lm import Lm
 from moshi_tui.model.weights import CACHE_LIMIT, GROUP_SIZE
 
-_TILE = 1 << 16
+_TILE = 65_521
 """Random numbers are drawn once and repeated: how long a product takes does not depend on them,
-and drawing billions of them takes longer than all the rest."""
+and drawing billions of them takes longer than all the rest. A prime, so that no two rows of a
+matrix are alike."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def random_model(config: LmConfig, bits: int | None, seed: int = 1) -> Lm:
     Stored, and computed in, as `load` would have it on this device. Belongs to the calling thread.
     """
     mx.set_cache_limit(CACHE_LIMIT)
+    keep_kernels()
     model, dtype = Lm(config), _dtype()
     key = mx.random.key(seed)
     noise = mx.random.normal((_TILE,), key=key)
@@ -87,6 +89,8 @@ def random_model(config: LmConfig, bits: int | None, seed: int = 1) -> Lm:
                 module.weight = _repeated((noise * columns**-0.5).astype(dtype), module.shape)
         elif "weight" in module:  # a norm
             module.weight = mx.ones(module.weight.shape, dtype)
+        elif "learnt_padding" in module:
+            module.learnt_padding = mx.zeros(module.learnt_padding.shape, dtype)
         mx.eval([value for value in module.values() if isinstance(value, mx.array)])
     model.set_dtype_of_activations(dtype)
     return model

@@ -3,6 +3,9 @@
 All runners compute the same function. They differ in what they ask of the machine:
 
 * `mlx` (plain.py): MLX operations; runs everywhere, and is what the others are checked against.
+* `compiled` (compiled.py): the same, with the depth transformer under `mx.compile`; tried on Macs.
+* `kernel` (kernel/): one launch of a CUDA kernel of our own; tried on NVIDIA GPUs.
+* `numpy` (host.py): NumPy, for the CPU; needs the weights as float32.
 """
 
 from __future__ import annotations

@@ -1,14 +1,21 @@
 """Drawing a token from logits, without asking the host anything in between.
 
-A draw is an argmax: over the logits when greedy, otherwise over the `top_k` largest of them
-divided by the temperature, plus Gumbel noise (which makes it a draw from their softmax; E. J.
-Gumbel, 1954). Each token of the vocabulary has a noise of its own, whether it is among the largest
-or not, so that the draw does not depend on the order in which a backend finds them.
+A draw is an argmax: over the logits when greedy, otherwise over the `top_k` largest of them, plus
+Gumbel noise times the temperature (which makes it a draw from the softmax of what they are, divided
+by the temperature; E. J. Gumbel, 1954). Each token of the vocabulary has a noise of its own,
+whether it is among the largest or not, so that the draw does not depend on the order in which a
+backend finds them. Nor is that asked: a token may be drawn if its logit is not below the `top_k`th
+largest, and so may all that are equal to that one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import mlx.core as mx
+
+_ROW = 2048
+"""Numbers that a GPU sorts in one kernel; MLX takes a dozen for more."""
 
 
 class Sampler:
@@ -26,6 +33,7 @@ class Sampler:
         self.top_k = top_k if 0 < top_k < vocabulary else vocabulary
         self._vocabulary = vocabulary
         self._truncated = self.top_k < vocabulary
+        self._rows = _rows(vocabulary, self.top_k)
 
     @property
     def noise_size(self) -> int:
@@ -33,30 +41,71 @@ class Sampler:
         return self._vocabulary if self.temperature else 0
 
     def __call__(self, logits: mx.array, noise: mx.array) -> mx.array:
-        """`logits` [vocabulary], `noise` [noise_size] -> the token, [] int."""
+        """`logits` [vocabulary], `noise` [noise_size] from `Noise` -> the token, [] int."""
         if not self.temperature:
             return mx.argmax(logits)
         logits = logits.astype(mx.float32)
-        logits = logits - logits.max()  # else a tiny temperature makes them all infinite
-        if not self._truncated:
-            return mx.argmax(logits / self.temperature + noise)
-        kept = mx.argpartition(-logits, self.top_k - 1)[: self.top_k]
-        return kept[mx.argmax(logits[kept] / self.temperature + noise[kept])]
+        drawn = logits + noise
+        if self._truncated:
+            drawn = mx.where(logits < self._least(logits), -mx.inf, drawn)
+        return mx.argmax(drawn)
+
+    def _least(self, logits: mx.array) -> mx.array:
+        """The `top_k`th largest logit [1]. What is among the largest of all is among those of its
+        row."""
+        if self._rows > 1:
+            logits = _largest(logits.reshape(self._rows, -1), self.top_k).reshape(-1)
+        return mx.partition(logits, -self.top_k)[-self.top_k : logits.size - self.top_k + 1]
+
+
+class Noise:
+    """Noise for all draws of a step in one go, each at the temperature of its sampler."""
+
+    def __init__(self, samplers: Sequence[Sampler]) -> None:
+        self._sizes = [sampler.noise_size for sampler in samplers]
+        scale = [mx.full((each.noise_size,), each.temperature) for each in samplers]
+        self._scale = mx.concatenate(scale) if sum(self._sizes) else mx.zeros((0,))
+        mx.eval(self._scale)
+
+    def __call__(self, seed: int, step: int) -> list[mx.array]:
+        """For each sampler [noise_size] float32: `gumbel_noise` times the temperature."""
+        size = self._scale.size
+        return _split(gumbel(seed, step, size) * self._scale if size else self._scale, self._sizes)
+
+
+def gumbel(seed: int, step: int, count: int) -> mx.array:
+    """Noise for a step: [count] float32, lazy.
+
+    It depends on `seed` and `step` (32 bits of each count) only: a step can be run again at any
+    time, on any thread, and gives the same tokens.
+    """
+    key = mx.array([seed & 0xFFFFFFFF, step & 0xFFFFFFFF], dtype=mx.uint32)
+    noise: mx.array = mx.random.gumbel((count,), key=key)
+    return noise
 
 
 def gumbel_noise(seed: int, step: int, sizes: list[int]) -> list[mx.array]:
-    """Noise for all draws of a step in one go: one array [n] float32 for each n of `sizes`.
-
-    It depends on `seed` (32 bits count) and `step` only: a step can be run again at any time, on
-    any thread, and gives the same tokens.
-    """
+    """Noise for all draws of a step, from one array: [n] for each n of `sizes`."""
     total = sum(sizes)
-    if not total:
-        return [mx.zeros((0,)) for _ in sizes]
-    key = mx.array([seed & 0xFFFFFFFF, step & 0xFFFFFFFF], dtype=mx.uint32)
-    noise = mx.random.gumbel((total,), key=key)
+    return _split(gumbel(seed, step, total) if total else mx.zeros((0,)), sizes)
+
+
+def _split(numbers: mx.array, sizes: Sequence[int]) -> list[mx.array]:
     parts, start = [], 0
     for size in sizes:
-        parts.append(noise[start : start + size])
+        parts.append(numbers[start : start + size])
         start += size
     return parts
+
+
+def _rows(vocabulary: int, top_k: int) -> int:
+    """Into how many rows to part the logits so that each is sorted in one kernel; 1: none fit."""
+    for rows in range(1, vocabulary // max(1, top_k) + 1):
+        if vocabulary % rows == 0 and vocabulary // rows <= _ROW:
+            return rows
+    return 1
+
+
+def _largest(rows: mx.array, top_k: int) -> mx.array:
+    """The `top_k` largest of each row [rows, top_k], in no order."""
+    return mx.partition(rows, -top_k, axis=-1)[:, -top_k:]

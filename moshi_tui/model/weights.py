@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.config import MOSHI_7B, LmConfig
+from moshi_tui.model.device import keep_kernels
 from moshi_tui.model.layers import Weight, named_parameters
 from moshi_tui.model.lm import Lm
 from moshi_tui.tensorfile import promised_size
@@ -95,6 +96,7 @@ def load(
         _check_already_quantised(path, model, shapes, quant)
         quant = None
     mx.set_cache_limit(CACHE_LIMIT)
+    keep_kernels()
     _fill(model, path, sources, quant, dtype, progress)
     model.set_dtype_of_activations(dtype)
     return model

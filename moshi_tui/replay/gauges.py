@@ -131,6 +131,7 @@ def _info(header: Record, folder: Path) -> SessionInfo:
             microphone=words(devices, "input"),
             speaker=words(devices, "output"),
             seed=whole(header, "seed"),
+            runner=words(header, "runner") if "runner" in header else "",
         )
     except (KeyError, ValueError, TypeError) as error:
         raise MoshiTuiError(

@@ -81,7 +81,11 @@ def rerun(
         tell(f"{tally.steps} of {steps} steps, {real_time:.1f} x", tally.steps / steps)
 
     for run in runs:
-        _run(run, codes, _generator(model, sampling, int(codes.seed[run.start])), take)
+        generator = _generator(model, sampling, int(codes.seed[run.start]))
+        if run is runs[0] and (doubt := _runner_doubt(recording, generator)):
+            warn(doubt)
+        _run(run, codes, generator, take)
+        del generator  # it goes before the next one comes: two would take twice the memory
     return Comparison(
         model=f"{files.label} {model.quantisation} on {device_name()}: {files.moshi.name}",
         steps=steps,
@@ -258,6 +262,12 @@ def _doubts(recording: Recording, files: CheckpointFiles, model: Lm) -> list[str
         if then != now:
             doubts.append(f"another {what}: recorded with {then}, now {now}")
     return doubts
+
+
+def _runner_doubt(recording: Recording, generator: Generator) -> str:
+    """Runners add up numbers in another order, which decides a draw now and then."""
+    then, now = recording.header.get("runner"), generator.runner.name
+    return f"another runner: recorded with {then}, now {now}" if then and then != now else ""
 
 
 def _words(event: Loading) -> tuple[str, float | None]:

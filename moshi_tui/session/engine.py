@@ -230,7 +230,9 @@ class Engine:
             playout_speed=1.0 if playback is None else playback.speed,
             context_frames=shared.context_used,
             context_size=self._context_size,
-            memory_bytes=shared.memory,
+            memory_bytes=shared.memory.active,
+            memory_cache_bytes=shared.memory.cache,
+            memory_peak_bytes=shared.memory.peak,
             user=source.level(),
             moshi=sink.level(),
             muted=shared.muted,
@@ -310,7 +312,7 @@ class Engine:
         tail = config.max_delay - 1
         encode = EncodeStage(shared, source, parts.encoder, heard, n_user=config.n_user, tail=tail)
         inference = InferenceStage(
-            shared, parts.generator, parts.text, heard, self._said, device.active_memory
+            shared, parts.generator, parts.text, heard, self._said, device.memory
         )
         if source.live:
             shared.surplus_s = self._surplus_s
@@ -389,6 +391,7 @@ class Engine:
             microphone=source.name,
             speaker=sink.name,
             seed=parts.generator.seed,
+            runner=parts.runner,
         )
         log.info("ready: %s", info)
         return info

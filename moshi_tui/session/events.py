@@ -32,6 +32,9 @@ class SessionInfo:
     microphone: str
     speaker: str
     seed: int
+    runner: str = ""
+    """What computes the steps: "mlx", "compiled", "kernel", "numpy"; empty where a recording does
+    not say it."""
 
 
 @dataclass(frozen=True)

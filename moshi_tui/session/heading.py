@@ -71,6 +71,7 @@ def heading(settings: Settings, talk: Talk, moment: Moment) -> Record:
         "model": info.model,
         "quant": info.quant,
         "device": info.device,
+        "runner": info.runner,
         "codec": info.codec,
         "seed": moment.seed,
         "sampling": sampling,

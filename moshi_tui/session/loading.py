@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
+from typing import Protocol, cast
 
 from moshi_tui.checkpoint import Cancelled, CheckpointFiles, Progress, resolve
 from moshi_tui.codec import Codec
@@ -20,18 +18,16 @@ from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model import Generator, Lm
 from moshi_tui.model import load as load_model
 from moshi_tui.model.config import LmConfig
-from moshi_tui.model.device import device_name, is_cpu
+from moshi_tui.model.device import device_name
+from moshi_tui.model.runner import RunnerName
 from moshi_tui.model.tokenizer import TextStream, TextTokenizer
+from moshi_tui.model.warm_up import warm_up
 from moshi_tui.recording.journal import Record
 from moshi_tui.recording.weights import describe_weights
 from moshi_tui.session.downloading import DownloadMeter, amount_words, is_checking
 from moshi_tui.session.events import Download, Loading
 
 log = logging.getLogger(__name__)
-
-WARM_UP_STEPS = 3
-"""Steps after which all kernels are built and all caches allocated (one is enough on the CPU,
-which builds none and where a step of a large model takes seconds)."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,8 @@ class Parts:
     """Temperatures and top-k in use, by the names of `SamplingOptions`."""
     weights: Record | None = None
     """What `describe_weights` says of the file; None if it could not be read any more."""
+    runner: str = ""
+    """What computes the steps."""
 
 
 def load_parts(
@@ -72,11 +70,12 @@ def load_parts(
     say("codec", files.mimi.name, 0.5)
     decoder = load_codec(files.mimi, config.dep_q)
     _check_codec(files, config, encoder)
-    generator = _warm_up(model, settings.sampling, say)
+    generator = _warm_up(model, settings, say, tell)
     text = TextStream(tokenizer, silent=(0, config.existing_text_padding_id))
     sampling = _sampling(config, settings.sampling)
     weights = _described(files.moshi)
-    return Parts(files, generator, text, encoder, decoder, device_name(), sampling, weights)
+    device, runner = device_name(), generator.runner.name
+    return Parts(files, generator, text, encoder, decoder, device, sampling, weights, runner)
 
 
 def load_language(
@@ -151,17 +150,15 @@ def _model(files: CheckpointFiles, say: _Say) -> Lm:
     return model
 
 
-def _warm_up(model: Lm, sampling: SamplingOptions, say: _Say) -> Generator:
+def _warm_up(
+    model: Lm, settings: Settings, say: _Say, tell: Callable[[Loading], None]
+) -> Generator:
     """A generator of which all kernels are built and all caches allocated."""
-    cpu = is_cpu()
-    why = "a large model takes seconds on a CPU" if cpu else "MLX may have to build its kernels"
-    say("warm-up", f"start-up step: {why}", 0.0)
-    generator = _generator(model, sampling)
-    steps = 1 if cpu else WARM_UP_STEPS
-    for done in range(steps):
-        say("warm-up", f"step {done + 1} of {steps}", (done + 1) / (steps + 1))
-        generator.step(np.zeros(model.config.n_user, dtype=np.int64))
-    generator.reset()
+    generator, _ = warm_up(
+        lambda: _generator(model, settings),
+        lambda detail, fraction: say("warm-up", detail, fraction),
+        lambda detail: tell(Loading("warm-up", detail)),
+    )
     say("warm-up", "done", 1.0)
     return generator
 
@@ -217,7 +214,8 @@ def _sampling(config: LmConfig, chosen: SamplingOptions) -> dict[str, float]:
     }
 
 
-def _generator(model: Lm, chosen: SamplingOptions) -> Generator:
+def _generator(model: Lm, settings: Settings) -> Generator:
+    chosen = settings.sampling
     sampling = _sampling(model.config, chosen)
     return Generator(
         model,
@@ -227,4 +225,5 @@ def _generator(model: Lm, chosen: SamplingOptions) -> Generator:
         audio_top_k=int(sampling["audio_top_k"]),
         seed=chosen.seed,
         conditions=dict(chosen.conditions),
+        runner=cast("RunnerName | None", settings.compute.runner),
     )

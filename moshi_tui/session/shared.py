@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from moshi_tui.model.device import Memory
 from moshi_tui.session.backlog import WAIT_SECONDS
 from moshi_tui.session.echo import EchoDetector
 from moshi_tui.session.events import Event, SkipKind
@@ -142,7 +143,7 @@ class Shared:
     frame: int = 0
     """Number of the newest of them."""
     context_used: int = 0
-    memory: int = 0
+    memory: Memory = field(default_factory=Memory)
     started_at: float | None = None
     silent_s: float = 0.0
     """For how long the microphone has delivered digital silence. Written by the encode thread."""

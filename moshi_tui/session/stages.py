@@ -17,6 +17,7 @@ from moshi_tui.audio.ring import Pcm
 from moshi_tui.codec import Codec
 from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from moshi_tui.model import Generator
+from moshi_tui.model.device import Memory
 from moshi_tui.model.generate import Step
 from moshi_tui.model.tokenizer import TextStream
 from moshi_tui.recording.codes import CodedStep
@@ -189,7 +190,7 @@ class InferenceStage:
         text: TextStream,
         into: WaitingRoom[Heard],
         out: Pipe[Said],
-        memory: Callable[[], int],
+        memory: Callable[[], Memory],
     ) -> None:
         self._shared = shared
         self._generator = generator
@@ -242,7 +243,7 @@ class InferenceStage:
                 told=said,
                 until=over,
                 backlog=len(self._in),
-                memory=shared.memory,
+                memory=shared.memory.active,
             )
         )
         self.after_step()

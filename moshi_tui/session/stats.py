@@ -86,6 +86,10 @@ class Stats:
     context_size: int = 0
     memory_bytes: int = 0
     """MLX's active memory."""
+    memory_cache_bytes: int = 0
+    """What it was given back and keeps for reuse."""
+    memory_peak_bytes: int = 0
+    """The most that was active at once."""
     user: Level = SILENCE
     moshi: Level = SILENCE
     muted: bool = False
@@ -126,6 +130,8 @@ RECORDED: Mapping[str, Literal["number", "number or none", "count"]] = {
     "context_frames": "count",
     "context_size": "count",
     "memory_bytes": "count",
+    "memory_cache_bytes": "count",
+    "memory_peak_bytes": "count",
     "silent_s": "number",
     "echo_db": "number or none",
 }

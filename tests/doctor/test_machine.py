@@ -8,7 +8,7 @@ import pytest
 from moshi_tui.config import CheckpointOptions, Settings
 from moshi_tui.doctor.chosen import Chosen, choose
 from moshi_tui.doctor.machine import check_device, check_memory
-from moshi_tui.doctor.ram import Ram, ram
+from moshi_tui.ram import Ram, ram
 from moshi_tui.settings.layers import Given
 from tests.doctor.conftest import GB, machine
 

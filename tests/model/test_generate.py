@@ -4,7 +4,7 @@ import pytest
 
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model import Generator, load
-from moshi_tui.model.sampling import Sampler, gumbel_noise
+from moshi_tui.model.sampling import Noise, Sampler, gumbel_noise
 from tests.model.small import write_checkpoint
 
 
@@ -127,7 +127,7 @@ def test_draws_follow_the_softmax_of_the_top_k(top_k, allowed):
     logits = mx.array([2.0, 1.0, 0.0, 3.0, -1.0, 0.5, 1.5, -2.0])
     sampler = Sampler(0.8, top_k, 8)
     draws = 4000
-    noise = gumbel_noise(1, 2, [sampler.noise_size * draws])[0].reshape(draws, -1)
+    noise = mx.stack(Noise([sampler] * draws)(1, 2))
     counts = np.bincount(np.array([sampler(logits, n).item() for n in noise]), minlength=8)
     kept = np.argsort(-np.array(logits))[:allowed]
     expected = np.zeros(8)
@@ -149,8 +149,34 @@ def test_temperature_zero_is_argmax_and_below_is_refused():
 def test_a_tiny_temperature_is_as_good_as_greedy():
     sampler = Sampler(1e-38, 3, 6)
     logits = mx.array([0.0, 3.0, 1.0, 2.0, 2.5, -1.0])
-    draws = [sampler(logits, gumbel_noise(1, i, [3])[0]).item() for i in range(20)]
+    draws = [sampler(logits, Noise([sampler])(1, i)[0]).item() for i in range(20)]
     assert set(draws) == {1}
+
+
+@pytest.mark.parametrize(("vocabulary", "top_k"), [(32_000, 25), (2048, 250), (4099, 3)])
+def test_what_is_not_among_the_largest_is_not_drawn(vocabulary, top_k):
+    sampler = Sampler(100.0, top_k, vocabulary)
+    order = np.random.default_rng(1).permutation(vocabulary)
+    logits = mx.array(order.astype(np.float32) / vocabulary)
+    drawn = [int(sampler(logits, Noise([sampler])(1, step)[0])) for step in range(60)]
+    assert len(set(drawn)) > 2
+    assert order[drawn].min() >= vocabulary - top_k
+
+
+def test_equals_of_the_last_among_the_largest_may_be_drawn():
+    sampler = Sampler(1.0, 2, 6)
+    logits = mx.array([0.0, 3.0, 1.0, 1.0, 0.5, 1.0])
+    drawn = {int(sampler(logits, Noise([sampler])(1, step)[0])) for step in range(100)}
+    assert drawn == {1, 2, 3, 5}
+
+
+def test_noise_is_at_the_temperature_of_its_sampler():
+    samplers = [Sampler(0.5, 0, 4), Sampler(0, 0, 4), Sampler(2.0, 0, 3)]
+    half, none, twice = map(np.array, Noise(samplers)(1, 2))
+    once = list(map(np.array, gumbel_noise(1, 2, [4, 0, 3])))
+    assert half == pytest.approx(once[0] / 2)
+    assert none.size == 0
+    assert twice == pytest.approx(once[2] * 2)
 
 
 def test_noise_depends_on_seed_and_step_only():

@@ -10,6 +10,7 @@ from moshi_tui.model.config import MOSHI_7B, LmConfig
 from moshi_tui.model.device import report
 from moshi_tui.model.layers import named_parameters
 from moshi_tui.model.random_weights import need, random_model, time_steps
+from moshi_tui.model.shapes import HIBIKI_1B, HIBIKI_2B
 
 SMALL = LmConfig.from_dict({**DEMO_CONFIG, "context": 20})
 
@@ -49,6 +50,13 @@ def test_the_need_of_moshi_7b_is_that_of_kyutais_files() -> None:
     assert need(MOSHI_7B, None).context == 3000 * 512 * 1024 * size // 2
     if size == 2:
         assert need(MOSHI_7B, 4).weights == pytest.approx(4.81e9, rel=0.001)
+
+
+def test_hibikis_shapes_have_the_parameters_that_kyutai_names() -> None:
+    size = 4 if report().backend == "CPU" else 2
+    assert need(HIBIKI_1B, None).weights / size == pytest.approx(1.7e9, rel=0.1)
+    # 2.7 billion, and those that slices share are counted for each slice.
+    assert need(HIBIKI_2B, None).weights / size == pytest.approx(3.1e9, rel=0.02)
 
 
 def test_the_device_is_reported() -> None:

@@ -20,6 +20,7 @@ HEADER = {
     "model": "demo",
     "quant": "f32",
     "device": "CPU",
+    "runner": "numpy",
     "codec": "pocket",
     "seed": 7,
     "sampling": {
@@ -64,6 +65,8 @@ LAG = {
     "context_frames": 100,
     "context_size": 3000,
     "memory_bytes": 300_000_000,
+    "memory_cache_bytes": 20_000_000,
+    "memory_peak_bytes": 350_000_000,
     "silent_s": 0.0,
     "echo_db": None,
     "health": "",

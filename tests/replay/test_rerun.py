@@ -235,13 +235,16 @@ def test_what_differs_from_then_is_told(recorded):
         quant="q4",
         device="Apple M3",
         packages={"mlx": "0.1"},
+        runner="kernel",
     )
     warned = []
     assert run(recording, warned=warned).same
-    assert len(warned) == 4
+    assert len(warned) == 5
     assert warned[0].startswith("other weights: recorded with other.safetensors, not /")
     assert "another precision: recorded with q4, now f32" in warned
     assert warned[3].startswith("another MLX: recorded with 0.1, now ")
+    assert warned[4] == "another runner: recorded with kernel, now numpy"
+    del recording.header["runner"]  # as before there were several
     del recording.header["weights"]
     recording.damaged_lines = 2
     warned.clear()

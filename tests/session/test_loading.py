@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from moshi_tui.checkpoint import Cancelled
-from moshi_tui.config import CheckpointOptions, Settings
+from moshi_tui.config import CheckpointOptions, ComputeOptions, Settings
 from moshi_tui.demo.checkpoint import demo_folder
 from moshi_tui.recording.weights import describe_weights
 from moshi_tui.session.events import Loading
@@ -44,6 +44,7 @@ def test_loading_tells_files_weights_and_steps(server: hub_server.Hub) -> None:
     assert weights[-1].detail.startswith("model.safetensors, ")
     warm_up = [event.detail for event in told if event.stage == "warm-up"]
     assert warm_up[1] == "step 1 of 1"
+    assert parts.runner == "numpy"
     assert all(event.download is None for event in told if event.stage != "files")
     # What the checkpoint suggests, and the defaults.
     assert parts.sampling == {
@@ -53,6 +54,11 @@ def test_loading_tells_files_weights_and_steps(server: hub_server.Hub) -> None:
         "audio_top_k": 250,
     }
     assert parts.weights == describe_weights(parts.files.moshi)
+
+
+def test_the_runner_can_be_chosen() -> None:
+    settings = Settings(CheckpointOptions(demo=True), compute=ComputeOptions(runner="mlx"))
+    assert load_parts(settings, lambda _: None, lambda: False).runner == "mlx"
 
 
 def test_what_is_cached_is_no_download(server: hub_server.Hub) -> None:

@@ -1,0 +1,164 @@
+"""A model's weights as NumPy arrays, all float32, for the runner that computes in NumPy.
+
+Float32 weights of MLX are looked at where they lie. What is quantised or of half precision is
+written out once, matrix by matrix, and kept as long as the model: NumPy has no product for the one
+and a slow one for the other.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+import mlx.core as mx
+import numpy as np
+import numpy.typing as npt
+from mlx.nn.layers.normalization import RMSNorm
+
+from moshi_tui.model.depformer import Slice
+from moshi_tui.model.device import is_cpu
+from moshi_tui.model.layers import Embedding, Layer, Weight
+from moshi_tui.model.lm import Lm
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class HostEmbedding:
+    """A table [tokens, rank], and what projects it up [dim, rank] where the rank is low."""
+
+    table: Array
+    low_rank: Array | None
+
+    def __call__(self, token: int) -> Array:
+        """The vector [dim] of `token`: not to be written to."""
+        row: Array = self.table[token]
+        return row if self.low_rank is None else self.low_rank @ row
+
+
+@dataclass(frozen=True)
+class HostLayer:
+    """One transformer block. Matrices are [outputs, inputs]."""
+
+    norm1: Array
+    in_proj: Array
+    out_proj: Array
+    norm2: Array
+    gate_in: Array
+    gate_out: Array
+
+
+@dataclass(frozen=True)
+class HostSlice:
+    """What one codebook has of its own in the depth transformer."""
+
+    emb: HostEmbedding
+    linear_in: Array
+    layers: list[HostLayer]
+    linear_out: Array
+
+
+@dataclass(frozen=True)
+class HostWeights:
+    """All of a model."""
+
+    embs: list[HostEmbedding]
+    """For text, then for each audio codebook."""
+    layers: list[HostLayer]
+    out_norm: Array
+    text_linear: Array
+    slices: list[HostSlice]
+    written: int
+    """Bytes that were written out, and so are held besides MLX's."""
+
+
+def host_weights(model: Lm) -> HostWeights:
+    """The weights of `model`; the same object whenever the same model is given."""
+    if id(model) not in _made:
+        _made[id(model)] = HostWeights(
+            [_embedding(emb) for emb in (model.text_emb, *model.audio_embs)],
+            [_layer(layer) for layer in model.transformer.layers],
+            _norm(model.out_norm),
+            matrix(model.text_linear),
+            [_slice(part) for part in model.depformer.slices],
+            bytes_to_write(model),
+        )
+        weakref.finalize(model, _made.pop, id(model))
+    return _made[id(model)]
+
+
+def bytes_to_write(model: Lm) -> int:
+    """What `host_weights` will take, at most, besides what the model takes."""
+    if id(model) in _made:
+        return 0
+    matrices = (m for _, m in model.named_modules() if isinstance(m, Weight))
+    return sum(4 * m.shape[0] * m.shape[1] for m in matrices if not _is_float32(m))
+
+
+def to_host(array: mx.array) -> Array:
+    """`array` as float32: where it lies if it is that already, and on the CPU; else a copy."""
+    if is_cpu() and array.dtype == mx.float32:
+        return np.array(array, copy=False)  # keeps MLX's buffer alive
+    return np.array(array.astype(mx.float32))
+
+
+def matrix(module: Weight) -> Array:
+    """[rows, columns] of `module`, however it is stored."""
+    return _dequantised(module) if module.bits else to_host(module.weight)
+
+
+_made: dict[int, HostWeights] = {}
+"""By the model's id, for as long as there is that model."""
+
+
+def _is_float32(module: Weight) -> bool:
+    return is_cpu() and not module.bits and bool(module.weight.dtype == mx.float32)
+
+
+def _dequantised(module: Weight) -> Array:
+    """Codes times scales plus biases: what mx.dequantize says to the last bit, in a third of its
+    time where no code lies across two bytes."""
+    bits, group = module.bits, module.group
+    if 8 % bits:
+        arrays = module.weight, module.scales, module.biases
+        return to_host(mx.dequantize(*arrays, group_size=group, bits=bits)).copy()
+    codes = np.array(module.weight, copy=not is_cpu()).view(np.uint8)  # the lowest bits come first
+    if bits == 8:
+        numbers = codes.astype(np.float32)
+    else:
+        in_byte = np.arange(256)[:, None] >> np.arange(0, 8, bits) & (2**bits - 1)
+        numbers = in_byte.astype(np.float32).take(codes, axis=0)
+    grouped = numbers.reshape(len(codes), -1, group)
+    grouped *= to_host(module.scales)[:, :, None]
+    grouped += to_host(module.biases)[:, :, None]
+    return grouped.reshape(module.shape)
+
+
+def _norm(module: RMSNorm) -> Array:
+    return to_host(module.weight)
+
+
+def _embedding(module: Embedding) -> HostEmbedding:
+    low_rank = matrix(module.low_rank) if "low_rank" in module else None
+    return HostEmbedding(matrix(module), low_rank)
+
+
+def _layer(module: Layer) -> HostLayer:
+    attention, gating = module.self_attn, module.gating
+    return HostLayer(
+        _norm(module.norm1),
+        matrix(attention.in_proj),
+        matrix(attention.out_proj),
+        _norm(module.norm2),
+        matrix(gating.linear_in),
+        matrix(gating.linear_out),
+    )
+
+
+def _slice(module: Slice) -> HostSlice:
+    return HostSlice(
+        _embedding(module.emb),
+        matrix(module.linear_in),
+        [_layer(layer) for layer in module.transformer.layers],
+        matrix(module.linear_out),
+    )
