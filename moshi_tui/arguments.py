@@ -44,9 +44,16 @@ settings  {config}
 log       {log}
 """
 
-BENCHES = """moshi-tui bench lag    how well lag is kept small: a simulation, no model and no sound
-                       card needed (about a minute and a half)
-"""
+SPEED_ONLY = {
+    "shape": "--shape",
+    "quant": "--quant",
+    "runner": "--runner",
+    "against": "--against",
+    "steps": "--steps",
+    "limit_s": "--seconds",
+    "no_codec": "--no-codec",
+}
+"""Options of `bench` that `bench lag` does not have: where argparse puts them, and their flags."""
 LAG_SCENARIOS = "steady, stall, freeze, hiccups, slow, jitter, stall-sweep, freeze-sweep"
 
 
@@ -135,7 +142,7 @@ def _add_run(commands: Any) -> None:
     add("-o", "--output", metavar="OUT.wav", type=path, help="Moshi's voice, 24 kHz mono")
     add("--text", metavar="OUT.txt", type=path, help="what Moshi says; else on stdout")
     _add_options(files, ("recording.trace",))
-    _add_settings(run, ("checkpoint", "sampling"))
+    _add_settings(run, ("checkpoint", "sampling", "compute"))
     _add_others(run.add_argument_group("other"))
 
 
@@ -233,21 +240,23 @@ def _add_keys(commands: Any) -> None:
 
 
 def _add_bench(commands: Any) -> None:
-    help = "measure how well this program does"
     bench = commands.add_parser(
         "bench",
-        usage="moshi-tui bench lag [options]",
-        help=help,
-        description=f"{help.capitalize()}.",
+        usage="moshi-tui bench [options] | bench lag [options]",
+        help="measure how fast this machine is, before a download",
+        description="Measure how fast a model runs on this machine: warm-up, a step at the start\n"
+        "of a talk and with a full context, codec, memory. Its weights are random, so\n"
+        "nothing is downloaded. `bench lag` measures how well lag is kept small.",
     )
+    bench.set_defaults(bench=None)
     benches = bench.add_subparsers(
         dest="bench", title="commands", metavar="", prog="moshi-tui bench", parser_class=Parser
     )
-    _add_help(bench.add_argument_group("other"))
+    _add_bench_options(bench.add_argument_group("options"))
     lag = benches.add_parser(
         "lag",
         usage="moshi-tui bench lag [options]",
-        help="how well lag is kept small",
+        help="how well lag is kept small: a simulation of a minute and a half",
         description="Simulate stalls and slow models on a virtual clock, with recorded speech on\n"
         "both sides and the real decisions; beside what other clients do.",
     )
@@ -260,6 +269,23 @@ def _add_bench(commands: Any) -> None:
     add("--seed", type=count, metavar="N", help="other talks (default 1)")
     add("--quick", action="store_true", help="shorter, for a first look")
     add("--check", action="store_true", help="status 1 if a bar is missed")
+    _add_help(options)
+
+
+def _add_bench_options(options: argparse._ArgumentGroup) -> None:
+    add = options.add_argument
+    shapes = "of 7b, 2b, 1b, demo (default: what fits; on a CPU demo)"
+    add("--shape", metavar="NAME", help=f"sizes of the model, one {shapes}")
+    add("--quant", metavar="BITS", help="4, 8 or none (default 4; demo: none)")
+    add("--runner", metavar="NAME", help="what computes the steps (default: the fastest)")
+    add("--against", metavar="NAME", help="moshi_mlx: that too, in turns, on the same weights")
+    add("--steps", type=count, metavar="N", help="steps at the start (default 500)")
+    add("--seconds", dest="limit_s", type=positive, metavar="S", help="end each part after so long")
+    add("--quick", action="store_true", help="fewer of all, for a first look")
+    add("--no-codec", action="store_true", help="leave out the codec and the pipeline")
+    add("--json", metavar="FILE", type=path, help="all figures")
+    add("--seed", type=count, metavar="N", help="other weights (default 1)")
+    add("--check", action="store_true", help="status 1 if a frame takes more than 80 ms")
     _add_help(options)
 
 

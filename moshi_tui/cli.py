@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moshi_tui import paths
-from moshi_tui.arguments import BENCHES, flags, parse, said
+from moshi_tui.arguments import SPEED_ONLY, flags, parse, said
 from moshi_tui.clean import clean
 from moshi_tui.config import RecordingOptions, Settings
 from moshi_tui.errors import MoshiTuiError, UsageError
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 IGNORED = {
     "run": ("audio", "recording.record"),
-    "bench": ("audio", "recording"),
-    "replay": ("sampling", "audio.input", "recording"),
+    "bench": ("checkpoint", "sampling", "compute", "audio", "recording"),
+    "replay": ("sampling", "compute", "audio.input", "recording"),
 }
 """How the names of those settings begin that are nothing to a command."""
 
@@ -204,7 +204,7 @@ def _run(args: argparse.Namespace) -> int:
     merged = _load(args).settings
     # Nobody hears this talk or looks at it: what a file says about devices is not for it.
     recording = RecordingOptions(trace=merged.recording.trace)
-    settings = Settings(merged.checkpoint, merged.sampling, recording=recording)
+    settings = Settings(merged.checkpoint, merged.sampling, merged.compute, recording=recording)
     _check_files(args, settings)
     _start_log(args)
     from moshi_tui.headless import answer_file
@@ -300,9 +300,25 @@ def _keys(args: argparse.Namespace) -> int:
 
 def _bench(args: argparse.Namespace) -> int:
     given = vars(args)
-    if given.get("bench") is None:
-        print(BENCHES, end="")
-        return 0
+    if given["bench"] == "lag":
+        return _bench_lag(args)
+    _start_log(args)
+    from moshi_tui.bench.speed_command import speed
+    from moshi_tui.bench.speed_plan import SpeedOptions
+
+    names = SpeedOptions.__dataclass_fields__
+    return speed(SpeedOptions(**{name: given[name] for name in names if name in given}))
+
+
+def _bench_lag(args: argparse.Namespace) -> int:
+    given = vars(args)
+    ignored = [flag for name, flag in SPEED_ONLY.items() if name in given]
+    if ignored:
+        raise UsageError(
+            "Contradicting options",
+            f"{', '.join(ignored)}: `bench lag` runs no model",
+            "Leave out `lag` to measure speed.",
+        )
     _start_log(args)
     from moshi_tui.bench.command import LagOptions, lag
 
@@ -386,7 +402,7 @@ def _refuse_ignored(args: argparse.Namespace) -> None:
     """Options that the chosen way of running would ignore are refused."""
     ways = {
         "run": "moshi-tui run IN --output OUT.wav",
-        "bench": "moshi-tui bench lag",
+        "bench": "moshi-tui bench lag" if "bench" in args and args.bench else "moshi-tui bench",
         "replay": "moshi-tui replay DIR",
     }
     named = [f"--{name}" for name in ("headless", "seconds") if name in args]

@@ -1,4 +1,4 @@
-"""`moshi-tui bench`: which measurements there are, and the one for lag."""
+"""`moshi-tui bench lag`: simulate, print, write the files."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from rich.console import Console
 from moshi_tui.bench import picture, report
 from moshi_tui.bench.bars import check
 from moshi_tui.bench.ours import OURS
+from moshi_tui.bench.outputs import check_target, write
 from moshi_tui.bench.policies import PEERS, Policy
 from moshi_tui.bench.runs import run_all
 from moshi_tui.bench.scenarios import SCENARIOS, SWEEPS, Scenario, Sweep, quick
-from moshi_tui.errors import MoshiTuiError, UsageError
+from moshi_tui.errors import UsageError
 
 POLICIES: Sequence[Policy] = (OURS, *PEERS)
 STORIES: Sequence[Scenario | Sweep] = (*SCENARIOS, *SWEEPS)
@@ -52,7 +53,7 @@ def lag(options: LagOptions) -> int:
     stories = [quick(story) if options.quick else story for story in chosen]
     for path in (options.svg, options.json):
         if path is not None:
-            _check(path)
+            check_target(path)
     if options.svg is not None and options.scenario in [sweep.name for sweep in SWEEPS]:
         raise UsageError(
             "Nothing to draw", f"{options.scenario} is a table of many cases", "Leave out --svg."
@@ -66,10 +67,10 @@ def lag(options: LagOptions) -> int:
     if options.svg is not None:
         titles = {story.name: story.title for story in stories}
         names = {policy.name: policy.title for policy in policies}
-        _write(options.svg, picture.draw(results, titles, names))
+        write(options.svg, picture.draw(results, titles, names))
     if options.json is not None:
         text = json.dumps(report.as_json(results, bars, options.seed), indent=1)
-        _write(options.json, text + "\n")
+        write(options.json, text + "\n")
     return int(options.check and not all(bar.passed for bar in bars))
 
 
@@ -82,19 +83,3 @@ def _named(
         hint = f"There are: {', '.join(names)}."
         raise UsageError(f"No such {kind}", wanted, hint)
     return [things[names.index(wanted)]]
-
-
-def _check(path: Path) -> None:
-    """Refuse now what would fail after minutes."""
-    if path.is_dir() or not path.parent.is_dir():
-        what = "it is a folder" if path.is_dir() else "its folder does not exist"
-        raise MoshiTuiError("Cannot write a file", f"{path}: {what}", "Name another file.")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise MoshiTuiError(
-            "Cannot write a file", f"{path}: {error.strerror}", "Name another file."
-        ) from error
