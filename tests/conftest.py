@@ -9,6 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.turns import turn
+
+
+@pytest.fixture(autouse=True)
+def _its_turn(request, tmp_path_factory):
+    """With `pytest -n 2`, what is marked `pulse` runs while nothing else does."""
+    if not hasattr(request.config, "workerinput"):  # there is only one process
+        yield
+        return
+    alone = request.node.get_closest_marker("pulse") is not None
+    with turn(tmp_path_factory.getbasetemp().parent, alone=alone):
+        yield
+
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):

@@ -11,7 +11,8 @@ import pytest
 from moshi_tui.codec.base import Codes, Pcm
 from moshi_tui.codec.pocket import Pocket
 from moshi_tui.demo.mimi import POCKET, STANDARD, speechlike, write_mimi
-from tests.codec.shapes import FRAMES, TINY
+from moshi_tui.frames import FRAME_SAMPLES
+from tests.codec.shapes import FRAMES, STANDARD_FRAMES, TINY
 
 
 @pytest.fixture(scope="session")
@@ -49,9 +50,9 @@ def standard_pocket(standard_file: Path) -> Pocket:
 
 @pytest.fixture(scope="session")
 def standard_codes(standard_pocket: Pocket, speech: Pcm) -> Codes:
-    """What NumPy makes of `speech`."""
+    """What NumPy makes of the beginning of `speech`."""
     standard_pocket.reset()
-    return standard_pocket.encode(speech)
+    return standard_pocket.encode(speech[: STANDARD_FRAMES * FRAME_SAMPLES])
 
 
 @pytest.fixture(scope="session")

@@ -8,3 +8,6 @@ TINY = MimiShape(
 
 FRAMES = 60
 """Of speech-like sound in the comparisons."""
+
+STANDARD_FRAMES = 44
+"""Of it that the full-size checkpoint hears: 0.1 s each."""

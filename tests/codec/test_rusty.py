@@ -16,7 +16,7 @@ from moshi_tui.codec.pocket import Pocket
 from moshi_tui.codec.rusty import Rusty
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES
-from tests.codec.shapes import FRAMES
+from tests.codec.shapes import STANDARD_FRAMES
 
 
 def samples(pcm: Pcm, first: int, last: int) -> Pcm:
@@ -40,9 +40,9 @@ def rusty(standard_file: Path) -> Rusty:
 
 
 def test_numpy_gives_rustymimis_codes(rusty: Rusty, speech: Pcm, standard_codes: Codes) -> None:
-    codes = rusty.encode(speech)
+    codes = rusty.encode(samples(speech, 0, STANDARD_FRAMES))
     assert codes.dtype == np.uint32
-    assert codes.shape == (8, FRAMES)
+    assert codes.shape == (8, STANDARD_FRAMES)
     assert np.mean(codes == standard_codes) >= 0.995
     assert min(len(np.unique(row)) for row in codes) > 30  # they say something
 
@@ -84,19 +84,19 @@ def test_turns_lose_nothing_and_pass_the_wall(
 ) -> None:
     """Each turn must give what an instance gives that heard everything since its overlap began."""
     encoder, decoder = (
-        Rusty(standard_file, 8, max_seq_len=100, turn=16, overlap=4) for _ in range(2)
+        Rusty(standard_file, 8, max_seq_len=84, turn=10, overlap=2) for _ in range(2)
     )
     codes = np.concatenate(
-        [encoder.encode(samples(speech, i, i + 4)) for i in range(0, 24, 4)], axis=1
+        [encoder.encode(samples(speech, i, i + 2)) for i in range(0, 14, 2)], axis=1
     )
-    sound = np.concatenate([decoder.decode(standard_codes[:, i : i + 4]) for i in range(0, 52, 4)])
-    for turn, heard_from in ((0, 0), (16, 12), (32, 28), (48, 44)):
-        end = min(turn + 16, 52)
+    sound = np.concatenate([decoder.decode(standard_codes[:, i : i + 2]) for i in range(0, 44, 2)])
+    for turn, heard_from in ((0, 0), (10, 8), (40, 38)):
+        end = min(turn + 10, 44)
         standard_pocket.reset()
-        if turn < 24:
-            expected = standard_pocket.encode(samples(speech, heard_from, end))
+        if turn < 14:
+            expected = standard_pocket.encode(samples(speech, heard_from, min(end, 14)))
             got = codes[:, turn:end]
-            assert np.mean(got == expected[:, turn - heard_from :][:, : got.shape[1]]) >= 0.995
+            assert np.mean(got == expected[:, turn - heard_from :]) >= 0.995
         tune = standard_pocket.decode(standard_codes[:, heard_from:end])
         assert snr(samples(tune, turn - heard_from, end), samples(sound, turn, end)) > 60
 

@@ -250,6 +250,15 @@ def test_damaged_numbers_are_named(lag):
         Gauges(HEADER, [record(1.0, "lag", **lag)], "FOLDER")
 
 
+def test_older_recordings_say_less():
+    lag = {name: value for name, value in LAG.items() if not name.startswith("memory_")}
+    header = {name: value for name, value in HEADER.items() if name != "runner"}
+    gauges = Gauges(header, [record(1.0, "lag", **lag)], "FOLDER")
+    assert gauges.info.runner == ""
+    assert (gauges.at(1.5).lag_ms, gauges.at(1.5).memory_peak_bytes) == (150.0, 0)
+    assert Gauges(HEADER, [], "FOLDER").info.runner == "numpy"
+
+
 @pytest.mark.parametrize("missing", ["model", "seed", "devices"])
 def test_a_header_without_what_is_needed_is_refused(missing):
     header = {name: value for name, value in HEADER.items() if name != missing}

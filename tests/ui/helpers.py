@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from moshi_tui.config import ScreenOptions
 from moshi_tui.ui.app import MoshiApp
 from moshi_tui.ui.replaying import ReplayApp
+from moshi_tui.ui.shell import Shell
 from tests.fakes import FakeDesk, FakeEngine, FakePlayer
 from tests.ui.small import until as until
 
@@ -23,6 +24,17 @@ def screen_text(app: App[None]) -> str:
     width = app.size.width
     assert all(strip.cell_length == width for strip in strips), "a line has the wrong width"
     return "\n".join(strip.text for strip in strips)
+
+
+async def looked(pilot: Pilot[None]) -> None:
+    """Wait until the screen of the talk, if there is one, has looked at its engine once more and
+    has drawn what it saw."""
+    assert isinstance(pilot.app, Shell)
+    screen = pilot.app.panels
+    if screen is not None:
+        due = screen._polls + 2  # one may be under way
+        await until(pilot, lambda: screen.failed or screen._polls >= due)
+    await pilot.pause()
 
 
 @asynccontextmanager

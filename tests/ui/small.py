@@ -30,3 +30,9 @@ async def until(pilot: Pilot[None], true: Callable[[], object], seconds: float =
     while not true():
         assert time.monotonic() < deadline, "it never came"
         await pilot.pause(0.01)
+
+
+async def still(pilot: Pilot[None]) -> None:
+    """Wait until nothing on the screen moves any more."""
+    await pilot.wait_for_scheduled_animations()
+    await pilot.pause()

@@ -24,7 +24,7 @@ from moshi_tui.ui.screens.loading import LoadingScreen
 from moshi_tui.ui.screens.talk import TalkScreen
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.fakes import INFO, FakeDesk, FakeEngine
-from tests.ui.helpers import screen_text, started, talking, until
+from tests.ui.helpers import looked, screen_text, started, talking, until
 
 GONE = MoshiTuiError("Microphone is gone", "It has been [b]unplugged\x1b[31m.", "Plug it in.")
 TRUNCATED = MoshiTuiError("Checkpoint is truncated", "Two of four GB.", "moshi-tui --quant 4")
@@ -34,7 +34,7 @@ async def test_loading() -> None:
     engine = FakeEngine()
     async with started(engine) as (app, pilot):
         assert engine.calls == [("start",)]
-        await pilot.pause(0.1)
+        await looked(pilot)
         text = screen_text(app)
         assert all(stage.capitalize() in text for stage in Loading.STAGES)
         assert "q Quit" in text
@@ -74,7 +74,7 @@ async def test_trying_again_after_a_failure() -> None:
         engines[2].load()
         await until(pilot, lambda: app.talk is not None and app.screen is app.talk)
         engines[2].fire(TextPiece(1, 9, "Hey"))
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert "Moshi  Hey" in screen_text(app)
         await pilot.press("q")
     assert app.return_code == 0
@@ -120,7 +120,7 @@ async def test_events_before_ready_are_not_lost() -> None:
     engine = FakeEngine()
     async with started(engine, notifications=True) as (app, pilot):
         engine.fire(Notice("No [b]echo", "You may\x1b[2J hear it.", "Use headphones."))
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert "No [b]echo" in screen_text(app)
         assert "You may hear it." in screen_text(app)
         engine.fire(TextPiece(1, 9, "Hey"), Ready(INFO), TextPiece(2, 9, " you"))
@@ -137,7 +137,7 @@ async def test_mute_and_unmute() -> None:
         assert engine.calls[-1] == ("set_muted", True)
         engine.update(muted=True)
         engine.fire(Muted(12, True))
-        await pilot.pause(0.2)
+        await looked(pilot)
         text = screen_text(app)
         assert "m Unmute" in text
         assert "You    muted" in text
@@ -147,7 +147,7 @@ async def test_mute_and_unmute() -> None:
         assert engine.calls[-1] == ("set_muted", False)
         engine.update(muted=False)
         engine.fire(Muted(30, False))
-        await pilot.pause(0.2)
+        await looked(pilot)
         text = screen_text(app)
         assert "m Mute" in text
         assert "You    muted" not in text
@@ -229,7 +229,7 @@ async def test_failure_while_talking(size: tuple[int, int]) -> None:
     async with talking(engine, size) as (app, pilot):
         engine.update(frame=3)
         engine.fire(TextPiece(1, 9, "My last words"), Failed(GONE))
-        await pilot.pause(0.2)
+        await looked(pilot)
         text = screen_text(app)
         for words in (GONE.title, "It has been [b]unplugged.", GONE.hint, "My last words"):
             assert words in text
@@ -253,7 +253,7 @@ async def test_everything_fits(size: tuple[int, int]) -> None:
     async with talking(engine, size) as (app, pilot):
         engine.stats = Stats(lag_ms=1234, step_ms=123, underruns=12345, context_size=3000)
         engine.fire(TextPiece(1, 9, "Hey"))
-        await pilot.pause(0.2)
+        await looked(pilot)
         text = screen_text(app)
         for words in (
             *("moshi-tui", "moshiko · q4 · Apple M3 Max", "Moshi  Hey", "You  ", "1234 ms", "poor"),
@@ -273,17 +273,17 @@ async def test_health_line_comes_and_goes_and_hides_nothing(size: tuple[int, int
     async with talking(engine, size) as (app, pilot):
         engine.update(frame=5000)
         engine.fire(*(TextPiece(20 * n, 9, f" Number {n}.") for n in range(60)))
-        await pilot.pause(0.2)
+        await looked(pilot)
         before = screen_text(app).splitlines()
         engine.update(health=SLOW)
-        await pilot.pause(0.2)
+        await looked(pilot)
         shown = screen_text(app).splitlines()
         words = " ".join(" ".join(shown[-4:-1]).split())
         assert words.endswith(SLOW)
         assert "Number 59." in "\n".join(shown)
         assert shown[-1] == before[-1]
         engine.update(health="")
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert screen_text(app).splitlines() == before
 
 
@@ -291,10 +291,10 @@ async def test_health_is_text_and_silent_after_a_failure() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.update(health="[b]mic\x1b[2J[/] is silent")
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert " [b]mic[/] is silent " in screen_text(app)
         engine.fire(Failed(GONE))
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert "is silent" not in screen_text(app)
 
 
@@ -305,7 +305,7 @@ async def test_a_stall_is_told_in_the_conversation(size: tuple[int, int]) -> Non
         engine.fire(TextPiece(106, 9, "Hel"), Underrun(106, 2000.0))
         engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(108, 132)))
         engine.fire(TextPiece(132, 9, "lo"))
-        await pilot.pause(0.2)
+        await looked(pilot)
         words = " ".join(app.screen.query_one(Transcript).lines())
         words = " ".join(words.split())
         assert "Hello 00:0" in words
@@ -320,7 +320,7 @@ async def test_what_is_made_up_for_at_the_very_start_is_no_news() -> None:
         engine.fire(TextPiece(6, 9, "Hel"), Underrun(6, 2000.0))
         engine.fire(*(Skipped(frame, "user", "silence", 80.0) for frame in range(8, 32)))
         engine.fire(TextPiece(32, 9, "lo"))
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert "Hello" in screen_text(app)  # what was skipped is no pause
         assert "Skipped" not in screen_text(app)
         assert "interrupted" not in screen_text(app)
@@ -331,7 +331,7 @@ async def test_no_size_is_too_small(size: tuple[int, int]) -> None:
     engine = FakeEngine()
     async with talking(engine, size) as (app, pilot):
         engine.fire(TextPiece(1, 9, "Hey " * 30))
-        await pilot.pause(0.1)
+        await looked(pilot)
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert "Hey Hey" in screen_text(app)
@@ -343,7 +343,7 @@ async def test_without_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     async with talking(engine) as (app, pilot):
         engine.update(lag_ms=600)
         await pilot.press("m")
-        await pilot.pause(0.2)
+        await looked(pilot)
         text = screen_text(app)
         assert "poor" in text
         assert "muted" in text
@@ -362,11 +362,11 @@ async def test_command_palette_has_our_actions_only() -> None:
         await pilot.press("ctrl+p")
         assert isinstance(app.screen, CommandPalette)
         await pilot.press("q")  # typed, not quit
-        await pilot.pause(0.3)
+        await looked(pilot)
         assert app.is_running
         engine.fire(TextPiece(1, 9, "Hey"), Failed(GONE))  # behind the palette
         await pilot.press("escape")
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert GONE.title in screen_text(app)
         names = [command.title for command in app.get_system_commands(app.screen)]
         assert "Save" in names
@@ -387,7 +387,7 @@ async def test_an_error_in_the_app_is_not_swallowed() -> None:
         engine = Broken()
         async with talking(engine) as (_, pilot):
             engine.broken = True
-            await pilot.pause(0.3)
+            await pilot.pause(0.1)
 
     with pytest.raises(ZeroDivisionError):
         await poll_it()

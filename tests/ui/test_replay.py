@@ -25,7 +25,7 @@ from moshi_tui.ui.replaying import ReplayApp
 from moshi_tui.ui.widgets.seekbar import SeekBar
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.fakes import FakePlayer
-from tests.ui.helpers import replaying, screen_text, until
+from tests.ui.helpers import looked, replaying, screen_text, until
 
 BROKEN = MoshiTuiError("Cannot read the recording", "It is [b]torn\x1b[31m.", "Mend it.")
 
@@ -61,7 +61,7 @@ async def test_it_looks_like_the_talk_and_says_where_it_is() -> None:
     async with replaying(player) as (app, pilot):
         player.at(12.0, lag_ms=142.0, muted=True, health="model 96 ms a frame")
         player.fire(*TALK[:5])
-        await pilot.pause(0.2)
+        await looked(pilot)
         text = screen_text(app)
         for words in (
             *("moshi-tui", "moshi-20261123-101010 · moshiko · q4", "▶  00:12 / 01:00"),
@@ -74,14 +74,14 @@ async def test_it_looks_like_the_talk_and_says_where_it_is() -> None:
         assert "m Mute" not in text
         player.fire(Notice("Nothing is heard", "There is no speaker."))
         await pilot.press("space")
-        await pilot.pause(0.1)
+        await looked(pilot)
         text = screen_text(app)
         assert player.calls[-1] == ("pause", True)
         assert "▮▮  00:12 / 01:00" in text
         assert "space Play" in text
         assert "Nothing is heard: There is" in text
         player.at(60.0)
-        await pilot.pause(0.2)
+        await looked(pilot)
         text = screen_text(app)
         assert "the end  01:00 / 01:00" in text
         assert "space Again" in text
@@ -104,21 +104,21 @@ async def test_keys_move_in_the_recording() -> None:
         assert seeks(player) == [2.0, 6.0, 10.0, 30.0, 40.0]
         player.calls.clear()
         player.at(41.5)
-        await pilot.pause(0.1)
+        await looked(pilot)
         await pilot.press("p", "p", "p", "p", "p", "p")
         assert seeks(player) == [40.0, 30.0, 10.0, 6.0, 2.0, 0.0]
         player.calls.clear()
         keys = ["right_square_bracket", "right_square_bracket", *["left_square_bracket"] * 5]
         await pilot.press(*keys)
         assert [call[1] for call in player.calls] == [1.25, 1.5, 1.25, 1.0, 0.75, 0.5, 0.5]
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "▶ 0.5x" in screen_text(app)
         await pilot.press("backspace", "plus", "minus", "minus")
         assert player.calls[-4:] == [
             ("set_speed", 1.0),
             *(("set_volume", db) for db in (2.0, 0.0, -2.0)),
         ]
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "volume -2 dB" in screen_text(app)
         player.calls.clear()
         await pilot.click(SeekBar, offset=(40, 0))
@@ -136,22 +136,22 @@ async def test_after_a_jump_the_conversation_is_that_up_to_there() -> None:
     player = FakePlayer(TALK)
     async with replaying(player) as (app, pilot):
         player.seek(45.0)
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "Good bye." in told(app)
         assert "Skipped 1.9 s" in told(app)
         await pilot.press("K")  # the last entry is selected
         player.seek(7.0)
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "Hello there." in told(app)
         assert "You" in told(app)
         assert "How are you?" not in told(app)
         assert app.screen.selections == {}
         player.at(10.0)
         player.fire(TALK[4])  # and goes on from there
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert told(app).count("How are you?") == 1
         player.seek(0.0)
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert told(app) == told(app).splitlines()[0] + "\n" + told(app).splitlines()[1]
         assert "Hello" not in screen_text(app)
 
@@ -161,10 +161,10 @@ async def test_after_a_jump_the_last_minute_of_the_lag_is_that_before_the_place(
     player.lags = {1: 100.0, 20: 600.0, 30: 300.0, 50: 100.0}
     async with replaying(player) as (app, pilot):
         player.seek(34.5)
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "good 19 fair 5 poor 10" in screen_text(app)
         player.seek(10.0)
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "good 10" in screen_text(app)
         assert "poor" not in screen_text(app)
 
@@ -174,15 +174,15 @@ async def test_enter_goes_to_what_is_found_or_selected() -> None:
     async with replaying(player) as (app, pilot):
         player.seek(50.0)
         player.pause(True)
-        await pilot.pause(0.1)
+        await looked(pilot)
         await pilot.press("slash", *"how", "enter")
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert seeks(player)[-1] == 10.0
         assert not player.paused
         assert "How are you?" in told(app)
         assert "Good bye." not in told(app)
         await pilot.press("K", "K", "enter")
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert seeks(player)[-1] == 6.0
         count = len(seeks(player))
         await pilot.press("enter")  # nothing is selected any more
@@ -190,15 +190,15 @@ async def test_enter_goes_to_what_is_found_or_selected() -> None:
         player.at(player.length_s)
         player.pause(True)
         await pilot.press("K", "enter")  # at the end, where going on means from the beginning
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert seeks(player)[-1] > 0
         assert player.stats.elapsed_s == seeks(player)[-1]
         player.at(player.length_s)
         player.pause(True)
         await pilot.press("space")
-        await pilot.pause(0.2)
+        await looked(pilot)
         player.at(1.0)
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert "00:01 / 01:00" in screen_text(app)
 
 
@@ -206,12 +206,12 @@ async def test_a_search_goes_on_after_a_jump() -> None:
     player = FakePlayer(TALK)
     async with replaying(player) as (app, pilot):
         player.seek(50.0)
-        await pilot.pause(0.1)
+        await looked(pilot)
         await pilot.press("slash", "o")
-        await pilot.pause(0.1)
+        await looked(pilot)
         before = found(app)
         player.seek(9.0)
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert 0 < found(app) < before
         await pilot.press("left", "left")  # of the words that are typed
         assert seeks(player)[-1] == 9.0
@@ -221,7 +221,7 @@ async def test_a_failure_leaves_what_was_said() -> None:
     player = FakePlayer(TALK)
     async with replaying(player) as (app, pilot):
         player.fire(*TALK[:3], Failed(BROKEN))
-        await pilot.pause(0.1)
+        await looked(pilot)
         text = screen_text(app)
         for words in (BROKEN.title, "It is [b]torn.", BROKEN.hint, "Hello there.", "q Quit"):
             assert words in text
@@ -251,7 +251,7 @@ async def test_saving_does_not_change_what_was_recorded(tmp_path: Path) -> None:
     async with replaying(player, folder=tmp_path, notifications=True) as (app, pilot):
         player.seek(10.0)
         await pilot.press("s")
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert "Saved to" in screen_text(app)
         *_, bar, keys = screen_text(app).splitlines()
         assert (bar.count("─") + bar.count("▀") + bar.count("▄"), bar.count("┃")) == (77, 1)
@@ -267,7 +267,7 @@ async def test_every_size_shows_what_it_can(size: tuple[int, int]) -> None:
     async with replaying(player, size, ScreenOptions(ascii=True)) as (app, pilot):
         player.speed = 1.25
         player.seek(4000.0)
-        await pilot.pause(0.2)
+        await looked(pilot)
         text = screen_text(app)
         if size >= (40, 12):
             assert "> 1.25x  1:06:40 / 2:00:00" in text

@@ -13,7 +13,7 @@ from moshi_tui.config import ScreenOptions
 from moshi_tui.session.events import Event
 from moshi_tui.ui.replaying import ReplayApp
 from tests.fakes import FakePlayer
-from tests.ui.helpers import until
+from tests.ui.helpers import looked, until
 from tests.ui.test_snapshots import NUMBERS, TALK, Compare, Frozen, said, turn
 
 LATER: list[Event] = [
@@ -55,6 +55,6 @@ def test_replay(
             player.stats = replace(NUMBERS, elapsed_s=float(second), lag_ms=lag_ms)
             app.screen.query_one("TimingPanel").note(player.stats)  # type: ignore[attr-defined]
         player.stats = NUMBERS
-        await pilot.pause(0.5)
+        await looked(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=before)

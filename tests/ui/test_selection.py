@@ -7,6 +7,7 @@ from textual.pilot import Pilot
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.ui.helpers import screen_text
 from tests.ui.reading import Reader, reading
+from tests.ui.small import still
 
 LEFT, TOP = 2, 1
 """Where the transcript's first cell is."""
@@ -144,7 +145,7 @@ async def test_end_drops_the_selection_and_follows() -> None:
         await pilot.pause()
         assert "number 54." not in screen_text(app)
         await pilot.press("end")
-        await pilot.pause(0.5)
+        await still(pilot)
         app.utterances(5, start=55)
         await pilot.pause()
         assert selected(app) is None
@@ -166,7 +167,7 @@ async def test_copy_what_is_selected() -> None:
         app.utterances(3)
         await pilot.press("shift+up", "shift+up")
         app.view.copy()
-        await pilot.pause(0.2)
+        await pilot.pause()
         assert app.clipboard == (
             "00:01 Moshi  This is what I said as number 1.\n"
             "00:03 Moshi  This is what I said as number 2."
@@ -177,7 +178,7 @@ async def test_copy_what_is_selected() -> None:
 async def test_copy_without_a_selection() -> None:
     async with reading((60, 12)) as (app, pilot):
         app.view.copy()
-        await pilot.pause(0.2)
+        await pilot.pause()
         assert "nothing to copy" in screen_text(app)
         app.utterances(3)
         app.view.copy()

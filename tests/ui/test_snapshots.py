@@ -35,7 +35,7 @@ from moshi_tui.session.events import (
 from moshi_tui.session.stats import Skips, Stats
 from moshi_tui.ui.app import MoshiApp
 from tests.fakes import FakeDesk, FakeEngine
-from tests.ui.helpers import until
+from tests.ui.helpers import looked, until
 
 Compare = Callable[..., bool]
 Step = Callable[[FakeEngine, MoshiApp, Pilot[None]], Awaitable[None]]
@@ -117,7 +117,7 @@ def picture(
             engine.stats = NUMBERS
             engine.fire(*TALK)
         await step(engine, app, pilot)
-        await pilot.pause(0.5)
+        await looked(pilot)
 
     return snap_compare(app, terminal_size=size, run_before=before)
 
@@ -128,10 +128,10 @@ async def nothing(engine: FakeEngine, app: MoshiApp, pilot: Pilot[None]) -> None
 
 def press(*keys: str) -> Step:
     async def step(engine: FakeEngine, app: MoshiApp, pilot: Pilot[None]) -> None:
-        await pilot.pause(0.1)
+        await looked(pilot)
         for key in keys:
             await pilot.press(key)
-            await pilot.pause(0.1)
+            await looked(pilot)
 
     return step
 

@@ -28,7 +28,7 @@ from moshi_tui.ui.screens.help import HelpScreen
 from moshi_tui.ui.text import sentences
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.fakes import FakeDesk, FakeEngine
-from tests.ui.helpers import screen_text, talking, until
+from tests.ui.helpers import looked, screen_text, talking, until
 
 FOLDER = Path("moshi-20261123-101010")
 
@@ -193,7 +193,7 @@ async def test_compact_and_back() -> None:
 async def test_compact_from_the_start() -> None:
     engine = FakeEngine()
     async with talking(engine, options=ScreenOptions(compact=True)) as (app, pilot):
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "Timing" not in screen_text(app)
         assert "Moshi" in screen_text(app)
 
@@ -220,14 +220,14 @@ async def test_devices_are_chosen_and_told() -> None:
         await until(pilot, lambda: ("use_device", "input", "Scarlett 2i2 USB") in engine.calls)
         words = "Sound device refused", "Scarlett is busy.", "Close the other program."
         engine.fire(Notice("Keeping up again", "Nothing needs to be left out now."))
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "Switching to Scarlett" in screen_text(app)
         engine.fire(Notice(*words, side="input"))
         await until(pilot, lambda: "Scarlett is busy." in screen_text(app))
         await pilot.press("enter")
         engine.update(microphone="Scarlett 2i2 USB")
         engine.fire(DeviceChanged(40, "input", "Scarlett 2i2 USB"))
-        await pilot.pause(0.2)
+        await looked(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.talk)
         assert "Microphone: Scarlett 2i2 USB" in screen_text(app)
@@ -282,7 +282,7 @@ async def test_copy_takes_the_whole_conversation() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.fire(TextPiece(1, 9, " Mind the gap"))
-        await pilot.pause(0.1)
+        await looked(pilot)
         await pilot.press("y")
         await until(pilot, lambda: "Mind the gap" in app.clipboard)
         assert "Microphone: Built-in" in app.clipboard
@@ -292,12 +292,12 @@ async def test_end_follows_again() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.fire(*(TextPiece(20 * n, 9, f" Number {n}.") for n in range(60)))
-        await pilot.pause(0.2)
+        await looked(pilot)
         view = app.screen.query_one(Transcript)
         await pilot.press("home")
         await until(pilot, lambda: view.scroll_y == 0)
         engine.fire(TextPiece(2000, 9, " And more."))
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert view.scroll_y == 0
         await pilot.press("end")
         await until(pilot, lambda: "And more." in screen_text(app))
@@ -326,7 +326,7 @@ async def test_a_theme_is_chosen_and_remembered(theme: str) -> None:
         before = app.screen.background_colors
         titles = {command.title: command for command in app.get_system_commands(app.screen)}
         titles[f"Theme: {theme}"].callback()
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert app.theme == theme
         assert chosen == [theme]
         assert app.screen.background_colors != before
@@ -378,7 +378,7 @@ async def test_ascii_is_ascii_everywhere(size: tuple[int, int]) -> None:
         ):
             await pilot.press(key)
             if key in ("slash", "t"):
-                await pilot.pause(0.1)
+                await looked(pilot)
             else:
                 await until(pilot, lambda: app.screen is not app.talk)
                 await pilot.pause()
@@ -394,7 +394,7 @@ async def test_reading_keys_arrive_at_once() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.fire(*(TextPiece(20 * n, 9, f" Number {n}.") for n in range(60)))
-        await pilot.pause(0.2)
+        await looked(pilot)
         view = app.screen.query_one(Transcript)
         await pilot.press("home")
         await pilot.pause()
@@ -404,7 +404,7 @@ async def test_reading_keys_arrive_at_once() -> None:
         assert 0 < view.scroll_y < view.max_scroll_y
         await pilot.press("end")
         engine.fire(TextPiece(2000, 9, " And more."))
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert view.scroll_y == view.max_scroll_y
 
 
@@ -416,7 +416,7 @@ async def test_a_failure_closes_what_would_hide_it() -> None:
         await until(pilot, lambda: isinstance(app.screen, Confirm))
         engine.fire(Failed(MoshiTuiError("Out of memory", "No more.", "Use less.")))
         await until(pilot, lambda: app.screen is app.talk)
-        await pilot.pause(0.1)
+        await looked(pilot)
         assert "Out of memory" in screen_text(app)
         assert ("reset",) not in engine.calls
 
@@ -426,10 +426,10 @@ async def test_dialogs_do_not_stack() -> None:
     async with talking(engine) as (app, pilot):
         engine.update(recording_s=1.0)
         await pilot.press("r", "r", "r")
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert len(app.screen_stack) == 3  # Textual's own, the talk, one question
         await pilot.press("ctrl+p")
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert isinstance(app.screen, Confirm)
         await pilot.press("q")
         await until(pilot, lambda: app.screen is app.talk)
@@ -467,14 +467,14 @@ async def test_a_drag_over_the_border_selects_no_more_than_its_line() -> None:
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.fire(*(TextPiece(20 * n, 9, f" Number {n}.") for n in range(6)))
-        await pilot.pause(0.2)
+        await looked(pilot)
         lines = screen_text(app).splitlines()
         y = next(y for y, line in enumerate(lines) if "Number 1." in line)
         x = lines[y].index("Number")
         await pilot.mouse_down(offset=(x, y))
         await pilot.hover(offset=(60, y))  # over the panel beside it
         await pilot.mouse_up(offset=(60, y))
-        await pilot.pause(0.1)
+        await looked(pilot)
         await pilot.press("y")
         await until(pilot, lambda: app.clipboard)
         assert app.clipboard == "Number 1."

@@ -10,7 +10,7 @@ from moshi_tui.ui.widgets.lag_history import ASCII_BARS, BARS, LagHistory, lag_w
 from moshi_tui.ui.widgets.panel import Row
 from moshi_tui.ui.widgets.timing import TimingPanel
 from tests.fakes import FakeEngine
-from tests.ui.helpers import screen_text, talking
+from tests.ui.helpers import looked, screen_text, talking
 
 SIZES = [(80, 24), (60, 20), (120, 40), (200, 60)]
 
@@ -110,7 +110,7 @@ async def test_numbers(size: tuple[int, int]) -> None:
     async with talking(engine, size) as (app, pilot):
         assert "lag         -" in screen_text(app)
         engine.stats = FULL
-        await pilot.pause(0.2)
+        await looked(pilot)
         shown = screen_text(app)
         for words in (
             *("lag         312 ms", "fair", "60 s", "fair 1", "step        54 / 80 ms"),
@@ -142,7 +142,7 @@ async def test_large_numbers_are_not_cut(size: tuple[int, int]) -> None:
             context_size=3000,
             context_frames=3000,
         )
-        await pilot.pause(0.2)
+        await looked(pilot)
         shown = screen_text(app)
         for words in (
             *("lag         23 s", "poor", "12 s / 80 ms", "skipped in  5001 s !"),
@@ -154,12 +154,12 @@ async def test_large_numbers_are_not_cut(size: tuple[int, int]) -> None:
 async def test_rows_appear_only_when_there_is_something_to_say() -> None:
     engine = FakeEngine()
     async with talking(engine, (120, 40)) as (app, pilot):
-        await pilot.pause(0.4)
+        await looked(pilot)
         assert "dropped" not in screen_text(app)
         assert "hurried" not in screen_text(app)
         assert "x  " not in text(app.screen.query_one(TimingPanel).rows[8])
         engine.update(dropped_output_ms=80, skips=Skips(moshi_speed_ms=1240))
-        await pilot.pause(0.4)
+        await looked(pilot)
         assert "dropped out 0.1 s" in screen_text(app)
         assert "hurried     1.2 s" in screen_text(app)
 
@@ -168,7 +168,7 @@ async def test_the_same_numbers_draw_nothing(monkeypatch: pytest.MonkeyPatch) ->
     engine = FakeEngine()
     async with talking(engine) as (app, pilot):
         engine.update(skips=Skips(1600, 320, 1240), playout_ms=18.1, health="too slow", lag_ms=180)
-        await pilot.pause(0.2)
+        await looked(pilot)
         drawn: list[str] = []
         panel = app.screen.query_one(TimingPanel)
         real = panel.render_line
@@ -179,10 +179,10 @@ async def test_the_same_numbers_draw_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
         monkeypatch.setattr(panel, "render_line", counted)
         engine.update(skips=Skips(1601, 321, 1241), playout_ms=18.2, playout_speed=1.001)
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert drawn == []
         engine.update(playout_ms=19.0)
-        await pilot.pause(0.2)
+        await looked(pilot)
         assert drawn == ["playout     19 ms"]
 
 
@@ -191,7 +191,7 @@ async def test_every_row_explains_itself(size: tuple[int, int]) -> None:
     engine = FakeEngine()
     async with talking(engine, size) as (app, pilot):
         engine.stats = FULL
-        await pilot.pause(0.2)
+        await looked(pilot)
         panel = app.screen.query_one(TimingPanel)
         told = set()
         for y in range(len(panel.rows)):

@@ -9,6 +9,7 @@ from moshi_tui.ui import lines as lines_module
 from moshi_tui.ui.widgets.transcript import Transcript
 from tests.ui.helpers import screen_text
 from tests.ui.reading import reading
+from tests.ui.small import still
 
 
 async def test_hanging_indent() -> None:
@@ -120,7 +121,7 @@ async def test_what_changes_nothing_draws_nothing(monkeypatch: pytest.MonkeyPatc
     async with reading() as (app, pilot):
         app.utterances(50)
         app.turn(990, 3)
-        await pilot.pause(0.1)
+        await pilot.pause()
         drawn: list[int] = []
         real = Transcript.render_line
 
@@ -130,16 +131,16 @@ async def test_what_changes_nothing_draws_nothing(monkeypatch: pytest.MonkeyPatc
 
         monkeypatch.setattr(Transcript, "render_line", counted)
         app.turn(990, 3)
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert drawn == []
         app.turn(990, 4)
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert drawn == [21]
         app.view.scroll_home(animate=False)
-        await pilot.pause(0.1)
+        await pilot.pause()
         drawn.clear()
         app.turn(990, 5)
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert drawn == []
 
 
@@ -152,7 +153,7 @@ async def test_follows_the_end_unless_scrolled_away() -> None:
         assert "number 49." in screen_text(app)
 
         await pilot.press("pageup")
-        await pilot.pause(0.5)
+        await still(pilot)
         there = view.scroll_y
         assert there < view.max_scroll_y
         app.piece(5000, "Something new")
@@ -161,7 +162,7 @@ async def test_follows_the_end_unless_scrolled_away() -> None:
         assert "Something new" not in screen_text(app)
 
         await pilot.press("end")
-        await pilot.pause(0.5)
+        await still(pilot)
         app.piece(6000, "And more")
         await pilot.pause()
         assert view.scroll_y == view.max_scroll_y
@@ -186,7 +187,7 @@ async def test_says_that_there_is_more_below() -> None:
         await pilot.pause()
         assert "4 new lines below · End" in screen_text(app)
         await pilot.press("end")
-        await pilot.pause(0.5)
+        await still(pilot)
         assert "End" not in screen_text(app)
 
 
@@ -275,7 +276,7 @@ async def test_without_block_characters() -> None:
         await pilot.pause()
         assert "more below - End" in screen_text(app)
         await pilot.press("end")
-        await pilot.pause(0.5)
+        await still(pilot)
         shown = "".join(line[1:-2] for line in screen_text(app).splitlines()[1:-1])
         assert shown.isascii()
         assert "Yes_" in shown
@@ -299,5 +300,5 @@ async def test_the_scrollbar_is_where_the_reader_is() -> None:
     async with reading((60, 12)) as (app, pilot):
         for n in range(60):  # it first appears with the reader at the end
             app.event(20 * n, f"Number {n}")
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert app.view.vertical_scrollbar.position == app.view.scroll_y == app.view.max_scroll_y
