@@ -59,7 +59,16 @@ class Layout:
         """Shared memory for the vector of a product, and for what takes its place."""
         config, warps = self.config, self.tuning.threads // 32
         vectors = [_up(f.columns, 32 * f.chunk) for f in self.formats.values()]
-        return _up(max(*vectors, warps * (config.dim // config.num_heads + 2), config.card), 4)
+        sums = warps * self.groups_of_a_warp * (config.dim // config.num_heads + 2)
+        return _up(max(*vectors, sums, config.card), 4)
+
+    @property
+    def groups_of_a_warp(self) -> int:
+        """Steps of the context that a warp reads together."""
+        size = self.config.dim // self.config.num_heads * self.ring.size
+        pieces = size // 16
+        whole = size % 16 == 0 and pieces <= 32 and pieces & (pieces - 1) == 0
+        return 32 // pieces if whole else 1
 
     @property
     def sum_floats(self) -> int:
@@ -110,6 +119,7 @@ def header(layout: Layout) -> str:
         "VECTOR_FLOATS": layout.vector_floats,
         "SUM_FLOATS": layout.sum_floats,
         "SPLITS": layout.splits,
+        "GROUPS_OF_A_WARP": layout.groups_of_a_warp,
         "RING": TYPES[layout.ring],
         "NORM_EPS": f"{c.norm_eps!r}f",
         "LOG2_PERIOD": f"{math.log2(c.max_period)!r}f",

@@ -45,6 +45,14 @@ DEVICE float warp_sum(float v) {
   return v;
 }
 
+// The sum over each LANES neighbouring lanes, a power of two.
+template <int LANES>
+DEVICE float group_sum(float v) {
+#pragma unroll
+  for (int i = LANES / 2; i; i /= 2) v += __shfl_xor_sync(~0u, v, i);
+  return v;
+}
+
 // The largest value and its index, the lowest one of equals; in all lanes.
 DEVICE void warp_largest(float& value, int& index) {
 #pragma unroll
@@ -70,13 +78,10 @@ DEVICE uint4 stream(const uint4* at) {
   return v;
 }
 
-// Asks for a line of 128 bytes to be in the second cache soon.
-DEVICE void announce_line(const void* at) { asm volatile("prefetch.global.L2 [%0];" ::"l"(at)); }
-
 // What other blocks wrote must come from the second cache, which they share.
 DEVICE float fresh(const float* at) { return __ldcg(at); }
 DEVICE float4 fresh4(const float* at) { return __ldcg(reinterpret_cast<const float4*>(at)); }
-DEVICE uint2 fresh_pair(const void* at) { return __ldcg(reinterpret_cast<const uint2*>(at)); }
+DEVICE uint4 fresh_words(const void* at) { return __ldcg(static_cast<const uint4*>(at)); }
 DEVICE unsigned short fresh_half(const unsigned short* at) { return __ldcg(at); }
 
 DEVICE float half_to_float(unsigned short h) {
@@ -268,33 +273,48 @@ DEVICE float byte_of(unsigned word, int at) {
   return __uint_as_float((word >> at & 255u) | 0x4b000000u) - 8388608.0f;
 }
 
-// The dot product of a chunk with x, without scale and bias. `x`: of its first column.
-template <class M>
-DEVICE float chunk_dot(uint4 chunk, const float* x) {
-  const unsigned words[4] = {chunk.x, chunk.y, chunk.z, chunk.w};
-  float sum = 0;
+// Adds to `sums` the dot products of R chunks with x, without scale and bias. `x`: of their first
+// column; what is read of it serves all R.
+template <class M, int R>
+DEVICE void add_chunks(const uint4 (&chunks)[R], const float* x, float (&sums)[R]) {
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
-    const unsigned w = words[j];
+    unsigned words[R];
+#pragma unroll
+    for (int r = 0; r < R; ++r)
+      words[r] = j == 0 ? chunks[r].x : j == 1 ? chunks[r].y : j == 2 ? chunks[r].z : chunks[r].w;
     if (M::BITS == 4) {
       const float4 a = *reinterpret_cast<const float4*>(x + 2 * j * 128);
       const float4 b = *reinterpret_cast<const float4*>(x + (2 * j + 1) * 128);
-      sum = dot(a, sixteenth(w, 0), sixteenth(w, 4), sixteenth(w, 8), sixteenth(w, 12), sum);
-      sum = dot(b, sixteenth(w, 16), sixteenth(w, 20), sixteenth(w, 24), sixteenth(w, 28), sum);
+#pragma unroll
+      for (int r = 0; r < R; ++r) {
+        const unsigned w = words[r];
+        float& sum = sums[r];
+        sum = dot(a, sixteenth(w, 0), sixteenth(w, 4), sixteenth(w, 8), sixteenth(w, 12), sum);
+        sum = dot(b, sixteenth(w, 16), sixteenth(w, 20), sixteenth(w, 24), sixteenth(w, 28), sum);
+      }
     } else if (M::BITS == 8) {
       const float4 a = *reinterpret_cast<const float4*>(x + j * 128);
-      sum = dot(a, byte_of(w, 0), byte_of(w, 8), byte_of(w, 16), byte_of(w, 24), sum);
+#pragma unroll
+      for (int r = 0; r < R; ++r) {
+        const unsigned w = words[r];
+        sums[r] = dot(a, byte_of(w, 0), byte_of(w, 8), byte_of(w, 16), byte_of(w, 24), sums[r]);
+      }
     } else if (M::TYPE == F32) {
-      sum = fmaf(__uint_as_float(w), x[j], sum);
+#pragma unroll
+      for (int r = 0; r < R; ++r) sums[r] = fmaf(__uint_as_float(words[r]), x[j], sums[r]);
     } else {
       const float2 a = *reinterpret_cast<const float2*>(x + j / 2 * 128 + j % 2 * 2);
-      bool bf16 = M::TYPE == BF16;
-      float low = bf16 ? __uint_as_float(w << 16) : half_to_float(w & 0xffff);
-      float high = bf16 ? __uint_as_float(w & 0xffff0000u) : half_to_float(w >> 16);
-      sum = fmaf(a.x, low, fmaf(a.y, high, sum));
+#pragma unroll
+      for (int r = 0; r < R; ++r) {
+        const unsigned w = words[r];
+        const bool bf16 = M::TYPE == BF16;
+        const float low = bf16 ? __uint_as_float(w << 16) : half_to_float(w & 0xffff);
+        const float high = bf16 ? __uint_as_float(w & 0xffff0000u) : half_to_float(w >> 16);
+        sums[r] = fmaf(a.x, low, fmaf(a.y, high, sums[r]));
+      }
     }
   }
-  return sum;
 }
 
 // The products of R rows with the placed vector; a warp's work, the result in all lanes.
@@ -326,17 +346,18 @@ DEVICE void dots(const M& m, const size_t (&rows)[R], const Shared& sh, float (&
       const int chunk = (turn + b) * 32 + lane();
       if (turn + b >= TURNS || chunk >= CHUNKS) continue;
       const float* x = sh.x + (turn + b) * (32 * M::CHUNK) + lane() * 4;
+      if (!M::BITS) {
+        add_chunks<M, R>(chunks[b], x, sums);
+        continue;
+      }
+      float products[R] = {};
+      add_chunks<M, R>(chunks[b], x, products);
+      const float all = sh.sums[chunk];
 #pragma unroll
       for (int r = 0; r < R; ++r) {
-        float sum = chunk_dot<M>(chunks[b][r], x);
-        if (M::BITS == 4) {
-          float scale = 16 * scales[b][r];
-          sums[r] += fmaf(scale, sum, (biases[b][r] - scale) * sh.sums[chunk]);
-        } else if (M::BITS) {
-          sums[r] += fmaf(scales[b][r], sum, biases[b][r] * sh.sums[chunk]);
-        } else {
-          sums[r] += sum;
-        }
+        const float scale = M::BITS == 4 ? 16 * scales[b][r] : scales[b][r];
+        const float bias = M::BITS == 4 ? biases[b][r] - scale : biases[b][r];
+        sums[r] += fmaf(scale, products[r], bias * all);
       }
     }
   }
@@ -370,28 +391,6 @@ DEVICE void multiply(const P& product, const Shared& sh, Give give) {
     for (int r = 0; r < P::R; ++r) rows[r] = product.row(item, r);
     dots<typename P::M, P::COLUMNS, P::R>(product.matrix, rows, sh, result);
     if (lane() == 0) give(item, result);
-  }
-}
-
-// Ask for the weights of this warp's first item: they come while it waits at a barrier, which they
-// don't depend on.
-template <class P>
-DEVICE void announce(const P& product) {
-  using M = typename P::M;
-  constexpr size_t WIDTH = static_cast<size_t>(P::COLUMNS) * 16 / M::CHUNK;  // bytes of a row
-  constexpr int SIZE = M::TYPE == F32 ? 4 : 2;
-  constexpr size_t GROUPS = M::BITS ? P::COLUMNS / (M::BITS ? M::GROUP : 1) * SIZE : 0;
-  const int item = first_item();
-  if (item >= P::ITEMS) return;
-#pragma unroll
-  for (int r = 0; r < P::R; ++r) {
-    const size_t row = product.row(item, r);
-    for (size_t at = lane() * 128; at < WIDTH; at += 32 * 128)
-      announce_line(static_cast<const char*>(product.matrix.numbers) + row * WIDTH + at);
-    for (size_t at = lane() * 128; at < GROUPS; at += 32 * 128) {
-      announce_line(static_cast<const char*>(product.matrix.scales) + row * GROUPS + at);
-      announce_line(static_cast<const char*>(product.matrix.biases) + row * GROUPS + at);
-    }
   }
 }
 
@@ -499,39 +498,57 @@ DEVICE void project_in(const Step& s, int layer, Shared& sh) {
   });
 }
 
-// What a lane holds of a head: EACH neighbouring elements, and so on every 32 * EACH.
-constexpr int EACH = HEAD_DIM % 128 == 0 ? 4 : HEAD_DIM % 64 == 0 ? 2 : 1;
-constexpr int ROUNDS = (HEAD_DIM + 32 * EACH - 1) / (32 * EACH);
-constexpr int HELD = EACH * ROUNDS;
+// How a warp reads the keys and values of a head: LANES lanes take one step, EACH neighbouring
+// elements at a time; if a head is a power of two of 16 bytes, they take it at once, and the other
+// lanes take the next steps.
+constexpr int BYTES = RING == F32 ? 4 : 2;
+constexpr int PIECES = HEAD_DIM * BYTES / 16;
+constexpr bool WHOLE = HEAD_DIM * BYTES % 16 == 0 && PIECES <= 32 && (PIECES & (PIECES - 1)) == 0;
+constexpr int LANES = WHOLE ? PIECES : 32, EACH = WHOLE ? 16 / BYTES : 1;
+constexpr int HELD = WHOLE ? EACH : (HEAD_DIM + 31) / 32;  // elements that a lane has of a head
+constexpr int TOGETHER = 32 / LANES;                       // steps that a warp reads together
+constexpr int AT_ONCE = HELD <= 8 ? 4 : 2;                 // times that it asks before it waits
+static_assert(GROUPS_OF_A_WARP == TOGETHER, "source.py has counted otherwise");
 
-DEVICE void read_head(const Step& s, size_t at, float (&v)[HELD]) {
-#pragma unroll
-  for (int round = 0; round < ROUNDS; ++round) {
-    const int e = (round * 32 + lane()) * EACH;
-    if (RING != F32 && EACH == 4) {
-      const uint2 u = fresh_pair(static_cast<const unsigned short*>(s.ring) + at + e);
-      const unsigned words[2] = {u.x, u.y};
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        unsigned short h = words[j / 2] >> (j % 2 * 16);
-        v[round * EACH + j] = RING == BF16 ? __uint_as_float(static_cast<unsigned>(h) << 16)
-                                           : half_to_float(h);
-      }
-      continue;
-    }
-#pragma unroll
-    for (int j = 0; j < EACH; ++j) {
-      float& to = v[round * EACH + j];
-      if (e + j >= HEAD_DIM) {
-        to = 0;
-      } else if (RING == F32) {
-        to = fresh(static_cast<const float*>(s.ring) + at + e + j);
-      } else {
-        unsigned short h = fresh_half(static_cast<const unsigned short*>(s.ring) + at + e + j);
-        to = number<RING>(&h, 0);
-      }
-    }
+// Which element of its head a lane's i-th is.
+DEVICE int element_of(int i) { return (i / EACH * LANES + lane() % LANES) * EACH + i % EACH; }
+
+// Some of a head, as it is stored if it is read at once.
+struct Part {
+  uint4 words;
+  float values[WHOLE ? 1 : HELD];
+};
+
+DEVICE Part read_part(const Step& s, size_t at) {
+  Part part;
+  if (WHOLE) {
+    part.words = fresh_words(static_cast<const char*>(s.ring) + (at + element_of(0)) * BYTES);
+    return part;
   }
+#pragma unroll
+  for (int i = 0; i < (WHOLE ? 1 : HELD); ++i) {
+    const size_t e = at + min(element_of(i), HEAD_DIM - 1);
+    if (RING == F32) {
+      part.values[i] = fresh(static_cast<const float*>(s.ring) + e);
+    } else {
+      const unsigned short h = fresh_half(static_cast<const unsigned short*>(s.ring) + e);
+      part.values[i] = number<RING>(&h, 0);
+    }
+    if (element_of(i) >= HEAD_DIM) part.values[i] = 0;
+  }
+  return part;
+}
+
+DEVICE float value_of(const Part& part, int i) {
+  if (!WHOLE) return part.values[WHOLE ? 0 : i];
+  const int word = i * BYTES / 4;
+  const unsigned w = word == 0   ? part.words.x
+                     : word == 1 ? part.words.y
+                     : word == 2 ? part.words.z
+                                 : part.words.w;
+  if (RING == F32) return __uint_as_float(w);
+  if (RING == BF16) return __uint_as_float(i % 2 ? w & 0xffff0000u : w << 16);
+  return half_to_float(i % 2 ? w >> 16 : w & 0xffff);
 }
 
 // A softmax on its way: the sum of exp(score - largest) times value, and of the weights.
@@ -539,28 +556,37 @@ struct Attended {
   float values[HELD], weight, largest;
 };
 
-// Slots of the ring that a warp attends to at once, so that it waits for memory once.
-constexpr int AT_ONCE = HELD <= 4 ? 8 : 4;
+// What a warp asks the ring for before it waits.
+struct Batch {
+  Part keys[AT_ONCE], values[AT_ONCE];
+};
 
-// Slots `from` and up, below `to`.
-DEVICE void attend(const Step& s, int layer, int head, int from, int to,
-                   const float (&query)[HELD], Attended& sum) {
-  float key[AT_ONCE][HELD], value[AT_ONCE][HELD], score[AT_ONCE];
+DEVICE Batch read_batch(const Step& s, int layer, int head, int from, int to) {
+  Batch batch;
 #pragma unroll
-  for (int n = 0; n < AT_ONCE; ++n)
-    read_head(s, ring_at(layer, 0, head, min(from + n, to - 1)), key[n]);
+  for (int n = 0; n < AT_ONCE; ++n) {
+    const int slot = min(from + n * TOGETHER + lane() / LANES, to - 1);
+    batch.keys[n] = read_part(s, ring_at(layer, 0, head, slot));
+  }
 #pragma unroll
-  for (int n = 0; n < AT_ONCE; ++n)
-    read_head(s, ring_at(layer, 1, head, min(from + n, to - 1)), value[n]);
-  float largest = sum.largest;
+  for (int n = 0; n < AT_ONCE; ++n) {
+    const int slot = min(from + n * TOGETHER + lane() / LANES, to - 1);
+    batch.values[n] = read_part(s, ring_at(layer, 1, head, slot));
+  }
+  return batch;
+}
+
+DEVICE void attend(const Batch& batch, int from, int to, const float (&query)[HELD],
+                   Attended& sum) {
+  float scores[AT_ONCE], largest = sum.largest;
 #pragma unroll
   for (int n = 0; n < AT_ONCE; ++n) {
     float v = 0;
 #pragma unroll
-    for (int i = 0; i < HELD; ++i) v = fmaf(key[n][i], query[i], v);
-    const float all = warp_sum(v);
-    score[n] = from + n < to ? all : LOWEST;
-    largest = fmaxf(largest, score[n]);
+    for (int i = 0; i < HELD; ++i) v = fmaf(value_of(batch.keys[n], i), query[i], v);
+    v = group_sum<LANES>(v);
+    scores[n] = from + n * TOGETHER + lane() / LANES < to ? v : LOWEST;
+    largest = fmaxf(largest, scores[n]);
   }
   const float kept = expf(sum.largest - largest);
   sum.weight *= kept;
@@ -568,10 +594,11 @@ DEVICE void attend(const Step& s, int layer, int head, int from, int to,
   for (int i = 0; i < HELD; ++i) sum.values[i] *= kept;
 #pragma unroll
   for (int n = 0; n < AT_ONCE; ++n) {
-    const float weight = expf(score[n] - largest);
+    const float weight = expf(scores[n] - largest);
     sum.weight += weight;
 #pragma unroll
-    for (int i = 0; i < HELD; ++i) sum.values[i] = fmaf(weight, value[n][i], sum.values[i]);
+    for (int i = 0; i < HELD; ++i)
+      sum.values[i] = fmaf(weight, value_of(batch.values[n], i), sum.values[i]);
   }
   sum.largest = largest;
 }
@@ -582,50 +609,48 @@ DEVICE int part_of_context(const Step& s, int split) {
   return static_cast<long long>(steps) * split / SPLITS;
 }
 
-// Ask for the first keys and values that this warp will attend to.
-DEVICE void announce_ring(const Step& s, int layer) {
-  constexpr int LINES = (HEAD_DIM * (RING == F32 ? 4 : 2) + 127) / 128;
-  const int item = blockIdx.x, slot = lane() / 2 % AT_ONCE, line = lane() / (2 * AT_ONCE);
-  if (item >= HEADS * SPLITS) return;
-  const int n = part_of_context(s, item / HEADS) + warp() * AT_ONCE + slot;
-  if (n >= part_of_context(s, item / HEADS + 1)) return;
-  const size_t at = ring_at(layer, lane() % 2, item % HEADS, n) * (RING == F32 ? 4 : 2);
-  for (int i = line; i < LINES; i += 16 / AT_ONCE)
-    announce_line(static_cast<const char*>(s.ring) + at + i * 128);
+// Over one head and one part of the slots: a warp's share of them.
+DEVICE Attended attend_part(const Step& s, int layer, int head, int from, int to) {
+  float query[HELD];
+#pragma unroll
+  for (int i = 0; i < HELD; ++i) {
+    const int e = element_of(i);
+    query[i] = e < HEAD_DIM ? fresh(s.scratch + QUERY + head * HEAD_DIM + e) * ATTENTION_SCALE : 0;
+  }
+  Attended sum = {{}, 0, -1e30f};
+  constexpr int MANY = AT_ONCE * TOGETHER;
+  int at = from + warp() * MANY;
+  if (at >= to) return sum;
+  Batch next = read_batch(s, layer, head, at, to);
+  while (at < to) {
+    const Batch batch = next;
+    const int then = at + WARPS * MANY;
+    if (then < to) next = read_batch(s, layer, head, then, to);
+    attend(batch, at, to, query, sum);
+    at = then;
+  }
+  return sum;
 }
 
-// Each item is one head and one part of the steps; its warps share the part, and their sums meet
-// in shared memory. Merged with the other parts by `merge_parts`.
+// Each item is one head and one part of the slots; the sums of a block's warps meet in shared
+// memory. Merged with the other parts by `merge_parts`.
 DEVICE void attend_all(const Step& s, int layer, Shared& sh) {
+  constexpr int SUMS = WARPS * TOGETHER, SIZE = HEAD_DIM + 2;
   for (int item = blockIdx.x; item < HEADS * SPLITS; item += gridDim.x) {
-    const int head = item % HEADS;
-    const int from = part_of_context(s, item / HEADS), to = part_of_context(s, item / HEADS + 1);
-    float query[HELD];
+    const Attended sum = attend_part(s, layer, item % HEADS, part_of_context(s, item / HEADS),
+                                     part_of_context(s, item / HEADS + 1));
+    float* mine = sh.x + (warp() * TOGETHER + lane() / LANES) * SIZE;
 #pragma unroll
-    for (int i = 0; i < HELD; ++i) {
-      const int e = (i / EACH * 32 + lane()) * EACH + i % EACH;
-      query[i] = e < HEAD_DIM ? fresh(s.scratch + QUERY + head * HEAD_DIM + e) * ATTENTION_SCALE : 0;
-    }
-    Attended sum = {{}, 0, -1e30f};
-    for (int n = from + warp() * AT_ONCE; n < to; n += WARPS * AT_ONCE)
-      attend(s, layer, head, n, to, query, sum);
-    float* mine = sh.x + warp() * (HEAD_DIM + 2);
-#pragma unroll
-    for (int i = 0; i < HELD; ++i) {
-      const int e = (i / EACH * 32 + lane()) * EACH + i % EACH;
-      if (e < HEAD_DIM) mine[e] = sum.values[i];
-    }
-    if (lane() == 0) mine[HEAD_DIM] = sum.weight, mine[HEAD_DIM + 1] = sum.largest;
+    for (int i = 0; i < HELD; ++i)
+      if (element_of(i) < HEAD_DIM) mine[element_of(i)] = sum.values[i];
+    if (lane() % LANES == 0) mine[HEAD_DIM] = sum.weight, mine[HEAD_DIM + 1] = sum.largest;
     __syncthreads();
     float* part = s.scratch + PARTS + item * (HEAD_DIM + 4);
     for (int e = threadIdx.x; e <= HEAD_DIM; e += THREADS) {
       float largest = -1e30f, total = 0;
-      for (int w = 0; w < WARPS; ++w)
-        largest = fmaxf(largest, sh.x[w * (HEAD_DIM + 2) + HEAD_DIM + 1]);
-      for (int w = 0; w < WARPS; ++w) {
-        const float* theirs = sh.x + w * (HEAD_DIM + 2);
-        total = fmaf(expf(theirs[HEAD_DIM + 1] - largest), theirs[e], total);
-      }
+      for (int i = 0; i < SUMS; ++i) largest = fmaxf(largest, sh.x[i * SIZE + HEAD_DIM + 1]);
+      for (int i = 0; i < SUMS; ++i)
+        total = fmaf(expf(sh.x[i * SIZE + HEAD_DIM + 1] - largest), sh.x[i * SIZE + e], total);
       part[e] = total;
       if (e == HEAD_DIM) part[e + 1] = largest;
     }
@@ -673,31 +698,24 @@ DEVICE void gate(const P& product, float* gated, const Shared& sh) {
 DEVICE void temporal(const Step& s, Grid& grid, Shared& sh) {
   float* x = s.scratch + X;
   embed(s);
-  announce(project_in_of(s, 0));
   barrier(grid, sh);
   for (int layer = 0; layer < LAYERS; ++layer) {
     const size_t row = static_cast<size_t>(layer) * DIM;
     const ProjectOut out = {s.out_proj, row};
     const Gate gates = {s.gate_in, static_cast<size_t>(layer) * 2 * HIDDEN};
     const GateBack back = {s.gate_out, row};
-    announce_ring(s, layer);
     project_in(s, layer, sh);
-    announce(out);
     barrier(grid, sh);
     attend_all(s, layer, sh);
     barrier(grid, sh);
     merge_parts(s, sh);
     add_product(out, x, sh);
-    announce(gates);
     barrier(grid, sh);
     take_norm<GateIn, DIM>([&](int c) { return fresh4(x + c); }, s.norm2 + row, sh);
     gate(gates, s.scratch + GATED, sh);
-    announce(back);
     barrier(grid, sh);
     take<GateOut, HIDDEN>(s.scratch + GATED, sh);
     add_product(back, x, sh);
-    if (layer + 1 < LAYERS) announce(project_in_of(s, layer + 1));
-    if (layer + 1 == LAYERS) announce(TextHead{s.text_linear, 0});
     barrier(grid, sh);
   }
 }
@@ -901,27 +919,21 @@ DEVICE void depth_slice(const Step& s, int slice, int token, Grid& grid, Shared&
     const DepthGate gates = {s.depth_gate_in, matrix * 2 * DEPTH_HIDDEN};
     const DepthGateBack back = {s.depth_gate_out, matrix * DEPTH_DIM};
     depth_project_in(s, slice, layer, token, sh);
-    announce(out);
     barrier(grid, sh);
     depth_attend(s, slice, layer, sh);
     add_product(out, x, sh);
-    announce(gates);
     barrier(grid, sh);
     take_norm<DepthGateIn, DEPTH_DIM>([&](int c) { return fresh4(x + c); },
                                       s.depth_norm2 + matrix * DEPTH_DIM, sh);
     gate(gates, s.scratch + DEPTH_GATED, sh);
-    announce(back);
     barrier(grid, sh);
     take<DepthGateOut, DEPTH_HIDDEN>(s.scratch + DEPTH_GATED, sh);
     add_product(back, x, sh);
-    if (layer + 1 < DEPTH_LAYERS) announce(depth_project_in_of(s, matrix + 1));
-    if (layer + 1 == DEPTH_LAYERS) announce(head);
     barrier(grid, sh);
   }
   take<DepthLinearOut, DEPTH_DIM>(x, sh);
   float* logits = s.scratch + AUDIO_LOGITS + slice * CARD_4;
   multiply(head, sh, [&](int item, const float(&v)[1]) { logits[item] = v[0]; });
-  if (slice + 1 < DEP_Q) announce(depth_project_in_of(s, (slice + 1) * DEPTH_LAYERS));
   barrier(grid, sh);
 }
 
@@ -930,7 +942,6 @@ DEVICE void moshi_step(const Step& s, Shared& sh) {
   Grid grid = {s.sync, arrived(s.sync + 1)};
   temporal(s, grid, sh);
   heads(s, sh);
-  announce(depth_project_in_of(s, 0));
   barrier(grid, sh);
   int token = draw_text(s, sh);
   if (blockIdx.x == 0 && threadIdx.x == 0) s.spoken[0] = token;

@@ -157,14 +157,17 @@ T& shared_memory() {
 inline int lane() { return threadIdx.x % 32; }
 inline int warp() { return threadIdx.x / 32; }
 
-inline float warp_sum(float v) {
+template <int LANES>
+inline float group_sum(float v) {
   emulated::values[emulated::current] = v;
   emulated::meet(emulated::my_warp());
   float sum = 0;
-  for (int i = 0; i < 32; ++i) sum += emulated::values[emulated::current / 32 * 32 + i];
+  for (int i = 0; i < LANES; ++i) sum += emulated::values[emulated::current / LANES * LANES + i];
   emulated::meet(emulated::my_warp());
   return sum;
 }
+
+inline float warp_sum(float v) { return group_sum<32>(v); }
 
 inline void warp_largest(float& value, int& index) {
   emulated::values[emulated::current] = value;
@@ -187,10 +190,9 @@ inline unsigned from_lane_above(unsigned v, int by) {
 }
 
 inline uint4 stream(const uint4* at) { return *at; }
-inline void announce_line(const void* at) { (void)*static_cast<const volatile char*>(at); }
 inline float fresh(const float* at) { return *at; }
 inline float4 fresh4(const float* at) { return *reinterpret_cast<const float4*>(at); }
-inline uint2 fresh_pair(const void* at) { return *static_cast<const uint2*>(at); }
+inline uint4 fresh_words(const void* at) { return *static_cast<const uint4*>(at); }
 inline unsigned short fresh_half(const unsigned short* at) { return *at; }
 
 inline float half_to_float(unsigned short h) {
