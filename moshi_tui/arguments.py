@@ -8,7 +8,7 @@ from typing import Any
 
 from moshi_tui import __version__, paths
 from moshi_tui.clean import clean
-from moshi_tui.config import OPTIONS, SECTIONS, Option
+from moshi_tui.config import OPTIONS, RUNNERS, SECTIONS, Option
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.parsing import (
     Parser,
@@ -277,10 +277,12 @@ def _add_bench_options(options: argparse._ArgumentGroup) -> None:
     shapes = "of 7b, 2b, 1b, demo (default: what fits; on a CPU demo)"
     add("--shape", metavar="NAME", help=f"sizes of the model, one {shapes}")
     add("--quant", metavar="BITS", help="4, 8 or none (default 4; demo: none)")
-    add("--runner", metavar="NAME", help="what computes the steps (default: the fastest)")
+    runners = f"what computes the steps: {', '.join(RUNNERS)} (default: the fastest)"
+    add("--runner", metavar="NAME", help=runners)
     add("--against", metavar="NAME", help="moshi_mlx: that too, in turns, on the same weights")
     add("--steps", type=count, metavar="N", help="steps at the start (default 500)")
-    add("--seconds", dest="limit_s", type=positive, metavar="S", help="end each part after so long")
+    seconds = "end each measurement after so long (default 60)"
+    add("--seconds", dest="limit_s", type=positive, metavar="S", help=seconds)
     add("--quick", action="store_true", help="fewer of all, for a first look")
     add("--no-codec", action="store_true", help="leave out the codec and the pipeline")
     add("--json", metavar="FILE", type=path, help="all figures")

@@ -19,6 +19,8 @@ DEMO = "demo"
 QUANTS: dict[str, int | None] = {"4": 4, "8": 8, "none": None}
 RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
 AGAINST = ("moshi_mlx",)
+AUTO = "auto"
+"""As for a talk: the fastest runner."""
 SEED = 1
 
 STEPS, QUICK_STEPS = 500, 60
@@ -52,7 +54,7 @@ class Plan:
 
     shape: str
     why: str
-    """Why this shape, for the person."""
+    """Why this shape, for the person; empty if it was asked for."""
     config: LmConfig
     bits: int | None
     runner: RunnerName | None
@@ -81,7 +83,7 @@ def make_plan(options: SpeedOptions, device: DeviceReport) -> Plan:
     _known("implementation", options.against, AGAINST)
     if options.steps == 0:
         raise UsageError("No steps", "--steps 0", "Write a number above 0.")
-    shape, why = options.shape, "as asked for"
+    shape, why = options.shape, ""
     if shape is None:
         shape, why = _choose(QUANTS[options.quant or "4"], device)
     bits = QUANTS[options.quant or ("none" if shape == DEMO else "4")]
@@ -109,7 +111,7 @@ def _known(kind: str, word: str | None, words: tuple[str, ...]) -> None:
 
 
 def _runner(word: str | None) -> RunnerName | None:
-    _known("runner", word, RUNNERS)
+    _known("runner", word, (*RUNNERS, AUTO))
     return next((name for name in RUNNERS if name == word), None)
 
 

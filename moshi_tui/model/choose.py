@@ -12,7 +12,7 @@ import mlx.core as mx
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.compiled import CompiledRunner
 from moshi_tui.model.device import is_cpu, is_cuda, is_metal
-from moshi_tui.model.host import NumpyRunner
+from moshi_tui.model.host import NumpyRunner, ring_bytes
 from moshi_tui.model.host_weights import bytes_to_write
 from moshi_tui.model.kernel.runner import KernelRunner, let_go, problem
 from moshi_tui.model.lm import Lm
@@ -28,8 +28,20 @@ def _kernel(plan: Plan) -> Runner:
     """For whoever asks for it by name. Raises MoshiTuiError."""
     why = problem(plan)
     if why is not None:
-        raise MoshiTuiError("The kernel can't run here", f"{why}.", "Leave out --runner.")
+        raise _no_kernel(why)
     return KernelRunner(plan)
+
+
+def _no_kernel(why: str) -> MoshiTuiError:
+    hint = "Leave out --runner (--runner auto, if the settings name it)."
+    return MoshiTuiError("The kernel can't run here", f"{why}.", hint)
+
+
+def check_runner(name: str | None) -> None:
+    """Refuse what can't run here whatever the model: to be known before gigabytes are loaded.
+    Raises MoshiTuiError."""
+    if name == "kernel" and not is_cuda():
+        raise _no_kernel("it is for NVIDIA GPUs")
 
 
 RUNNERS: dict[RunnerName, Callable[[Plan], Runner]] = {
@@ -70,11 +82,19 @@ def fastest(model: Lm, available: int | None = None) -> RunnerName:
     """
     if not is_cpu():
         return "mlx"
-    needed = bytes_to_write(model)
-    if not needed:
+    written = bytes_to_write(model)
+    if not written:
         return "numpy"
+    needed = written + ring_bytes(model.config) + SPARE
     left = ram().available if available is None else available
-    return "numpy" if needed + SPARE <= left else "mlx"
+    log.info(
+        "%s weights as float32 and a full context need %.1f GB, %.1f GB are free: %s",
+        model.quantisation,
+        needed / 1e9,
+        left / 1e9,
+        "they are written out" if needed <= left else "they stay as they are, and steps are slow",
+    )
+    return "numpy" if needed <= left else "mlx"
 
 
 @dataclass(frozen=True)
@@ -92,7 +112,7 @@ KERNEL_AGREEMENT = 0.6
 operation, the kernel only when it stores keys and values. One that is wrong hits a few percent."""
 
 KERNEL_LIMIT_S = 60.0
-"""Building it takes up to 10 s at the first start ever."""
+"""At the first start ever, building it takes up to 10 s, beside the reference's kernels."""
 
 
 def _candidates(plan: Plan) -> list[Candidate]:
@@ -118,9 +138,11 @@ def _best(plan: Plan, candidates: list[Candidate]) -> Runner:
         runner, found = try_candidates(reference, candidates, model.config)
         _tried[id(model)] = _Tried(runner.name if runner else "mlx", found)
         weakref.finalize(model, _tried.pop, id(model))
+        if any(candidate.name == "kernel" for candidate in candidates):
+            # The kernel's runner has moved the weights, also if it lost: what the MLX runner's
+            # stacks hold lies in memory twice by now.
+            model.unstack()
         if runner:
-            if runner.name == "kernel":  # it has stacks of its own
-                model.unstack()
             return runner
         let_go(model)
     return RUNNERS[_tried[id(model)].best](plan)

@@ -53,10 +53,12 @@ class CompiledRunner(MlxRunner):
         """
         config, start = self.plan.model.config, clock()
         x = mx.zeros((1, 1, config.depformer_dim), self.plan.model.dtype)
+        # Of the types that a step gives (a sampler draws uint32): for others MLX compiles anew.
+        token = mx.array(0, mx.uint32)
         noise = mx.zeros((self.plan.audio_sampler.noise_size,))
         run = self._slices()
         for i in range(config.dep_q):
-            mx.eval(run(i, x, mx.array(0), noise))
+            mx.eval(run(i, x, token, noise))
             took = clock() - start
             if took / (i + 1) * config.dep_q > limit_s:
                 raise Rejected(f"compiling {i + 1} of {config.dep_q} slices took {took:.1f} s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -106,7 +107,12 @@ def kernel_folder() -> Path | None:
     if is_cpu() or is_metal():
         return None
     chosen = os.environ.get(_KERNELS)
-    return Path(chosen) if chosen else paths.cache_dir() / "kernels" / f"mlx-{version('mlx')}"
+    if chosen:
+        return Path(chosen)
+    # MLX names a kernel's file by what it computes, not by the GPU that it was built for: in a home
+    # folder that machines share, one would be given another's.
+    gpu = re.sub(r"\W+", "-", device_name().lower())
+    return paths.cache_dir() / "kernels" / f"mlx-{version('mlx')}-{gpu}"
 
 
 def keep_kernels() -> None:
@@ -142,7 +148,7 @@ def wire(size: int) -> None:
 
 @dataclass(frozen=True)
 class Memory:
-    """What MLX takes of the device, in bytes."""
+    """What the model takes of the device, in bytes."""
 
     active: int = 0
     """Held: weights, rings, what is being computed."""
@@ -152,9 +158,9 @@ class Memory:
     """The most that was active at once."""
 
 
-def memory() -> Memory:
-    """As it is now."""
-    return Memory(active_memory(), cache_memory(), peak_memory())
+def memory(beside: int = 0) -> Memory:
+    """As it is now. `beside`: bytes that are held outside MLX's memory."""
+    return Memory(active_memory() + beside, cache_memory(), peak_memory() + beside)
 
 
 def release() -> None:

@@ -92,6 +92,11 @@ class Generator:
         """Steps that the model attends to, at most `config.context`."""
         return self.runner.steps
 
+    @property
+    def host_bytes(self) -> int:
+        """What the runner holds outside MLX's memory."""
+        return self.runner.host_bytes
+
     def reset(self) -> Step:
         """Start a new conversation, and run its start-up step.
 

@@ -16,6 +16,7 @@ import mlx.core as mx
 import numpy as np
 import numpy.typing as npt
 
+from moshi_tui.model.config import LmConfig
 from moshi_tui.model.device import is_cpu
 from moshi_tui.model.host_weights import Array, HostLayer, host_weights, to_host
 from moshi_tui.model.runner import Plan, RunnerName, Tokens
@@ -32,7 +33,7 @@ class NumpyRunner:
     def __init__(self, plan: Plan) -> None:
         config = plan.model.config
         self._plan = plan
-        self._noise = Noise([plan.text_sampler] + [plan.audio_sampler] * config.dep_q)
+        self._noise = Noise(plan.samplers)
         self._weights = host_weights(plan.model)
         self._condition = None if plan.condition is None else to_host(plan.condition).reshape(-1)
         self._offset = 0
@@ -169,6 +170,11 @@ def draw(logits: Array, sampler: Sampler, noise: Array) -> int:
         least = np.partition(logits, -sampler.top_k)[-sampler.top_k]
         drawn[logits < least] = -np.inf
     return int(drawn.argmax())
+
+
+def ring_bytes(config: LmConfig) -> int:
+    """What keys and values of a full context take."""
+    return 4 * 2 * config.num_layers * config.context * config.dim
 
 
 def _keys_and_values(layers: int, heads: int, slots: int, head_dim: int) -> Array:

@@ -22,6 +22,9 @@ from moshi_tui.model.lm import Lm
 
 Array = npt.NDArray[np.float32]
 
+_ROWS = 64
+"""Rows that are written out at a time: few enough to stay in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class HostEmbedding:
@@ -116,22 +119,24 @@ def _is_float32(module: Weight) -> bool:
 
 
 def _dequantised(module: Weight) -> Array:
-    """Codes times scales plus biases: what mx.dequantize says to the last bit, in a third of its
+    """Codes times scales plus biases: what mx.dequantize says to the last bit, in a quarter of its
     time where no code lies across two bytes."""
     bits, group = module.bits, module.group
     if 8 % bits:
         arrays = module.weight, module.scales, module.biases
         return to_host(mx.dequantize(*arrays, group_size=group, bits=bits)).copy()
     codes = np.array(module.weight, copy=not is_cpu()).view(np.uint8)  # the lowest bits come first
-    if bits == 8:
-        numbers = codes.astype(np.float32)
-    else:
-        in_byte = np.arange(256)[:, None] >> np.arange(0, 8, bits) & (2**bits - 1)
-        numbers = in_byte.astype(np.float32).take(codes, axis=0)
-    grouped = numbers.reshape(len(codes), -1, group)
-    grouped *= to_host(module.scales)[:, :, None]
-    grouped += to_host(module.biases)[:, :, None]
-    return grouped.reshape(module.shape)
+    scales, biases = (to_host(array)[:, :, None] for array in (module.scales, module.biases))
+    numbers = np.empty(module.shape, np.float32)
+    for top in range(0, len(numbers), _ROWS):
+        rows = slice(top, top + _ROWS)
+        by_byte = numbers[rows].reshape(*codes[rows].shape, 8 // bits)
+        for i in range(8 // bits):
+            by_byte[:, :, i] = codes[rows] >> i * bits & 2**bits - 1
+        by_group = numbers[rows].reshape(*scales[rows].shape[:2], group)
+        by_group *= scales[rows]
+        by_group += biases[rows]
+    return numbers
 
 
 def _norm(module: RMSNorm) -> Array:

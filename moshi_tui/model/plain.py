@@ -19,12 +19,13 @@ class MlxRunner:
     """
 
     name: RunnerName = "mlx"
+    host_bytes = 0
 
     def __init__(self, plan: Plan, state: LmState | None = None) -> None:
         plan.model.stack()
         self.plan = plan
         self.state = state or plan.model.make_state()
-        self._noise = Noise([plan.text_sampler] + [plan.audio_sampler] * plan.model.config.dep_q)
+        self._noise = Noise(plan.samplers)
         self._run_slice = self._slices()
 
     @property

@@ -144,5 +144,6 @@ def _is_quantised(module: Weight, bits: int | None) -> bool:
 
 def _repeated(numbers: mx.array, shape: tuple[int, int]) -> mx.array:
     """`numbers` over and over, as an array of `shape`."""
-    size = shape[0] * shape[1]
-    return mx.tile(numbers, -(-size // numbers.size))[:size].reshape(shape)
+    whole, rest = divmod(shape[0] * shape[1], numbers.size)
+    # Not a part of a longer array: that one would stay in memory as a whole.
+    return mx.concatenate([mx.tile(numbers, whole), numbers[:rest]]).reshape(shape)

@@ -101,6 +101,11 @@ class Reference:
             np.array(audio).astype(np.uint32)
 
 
+def require() -> None:
+    """Raises MoshiTuiError if moshi_mlx is not installed: to be known before minutes have gone."""
+    _import("models")
+
+
 def as_json(config: LmConfig) -> dict[str, Any]:
     """The keys of `config.json` that moshi_mlx reads."""
     own = (

@@ -36,10 +36,9 @@ class Plan:
     """[1, 1, dim], from `Lm.condition`."""
 
     @property
-    def noise_sizes(self) -> list[int]:
-        """Gumbel numbers that a step draws: for the text token, then for each audio token."""
-        dep_q = self.model.config.dep_q
-        return [self.text_sampler.noise_size] + [self.audio_sampler.noise_size] * dep_q
+    def samplers(self) -> list[Sampler]:
+        """Of each draw of a step: the text token's, then those of the audio tokens."""
+        return [self.text_sampler] + [self.audio_sampler] * self.model.config.dep_q
 
 
 class Runner(Protocol):
@@ -53,6 +52,11 @@ class Runner(Protocol):
     @property
     def steps(self) -> int:
         """Steps that the next one attends to, besides itself."""
+        ...
+
+    @property
+    def host_bytes(self) -> int:
+        """What it holds outside MLX's memory."""
         ...
 
     def step(self, tokens: Tokens, seed: int, step: int) -> Tokens:
@@ -72,6 +76,6 @@ class Runner(Protocol):
         ...
 
     def pretend(self, steps: int) -> None:
-        """Count `steps` steps as seen, whatever the buffers hold: for benchmarks, which would have
-        to wait four minutes for a full context."""
+        """Count `steps` steps as seen, whatever the buffers hold: for warm-up and benchmarks, which
+        would have to wait four minutes for a full context."""
         ...

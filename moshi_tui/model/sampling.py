@@ -32,7 +32,6 @@ class Sampler:
         self.temperature = temperature
         self.top_k = top_k if 0 < top_k < vocabulary else vocabulary
         self._vocabulary = vocabulary
-        self._truncated = self.top_k < vocabulary
         self._rows = _rows(vocabulary, self.top_k)
 
     @property
@@ -46,7 +45,7 @@ class Sampler:
             return mx.argmax(logits)
         logits = logits.astype(mx.float32)
         drawn = logits + noise
-        if self._truncated:
+        if self.top_k < self._vocabulary:
             drawn = mx.where(logits < self._least(logits), -mx.inf, drawn)
         return mx.argmax(drawn)
 
@@ -68,9 +67,14 @@ class Noise:
         mx.eval(self._scale)
 
     def __call__(self, seed: int, step: int) -> list[mx.array]:
-        """For each sampler [noise_size] float32: `gumbel_noise` times the temperature."""
+        """For each sampler [noise_size] float32: `gumbel` times the temperature."""
         size = self._scale.size
-        return _split(gumbel(seed, step, size) * self._scale if size else self._scale, self._sizes)
+        noise = gumbel(seed, step, size) * self._scale if size else self._scale
+        parts, start = [], 0
+        for many in self._sizes:
+            parts.append(noise[start : start + many])
+            start += many
+        return parts
 
 
 def gumbel(seed: int, step: int, count: int) -> mx.array:
@@ -82,20 +86,6 @@ def gumbel(seed: int, step: int, count: int) -> mx.array:
     key = mx.array([seed & 0xFFFFFFFF, step & 0xFFFFFFFF], dtype=mx.uint32)
     noise: mx.array = mx.random.gumbel((count,), key=key)
     return noise
-
-
-def gumbel_noise(seed: int, step: int, sizes: list[int]) -> list[mx.array]:
-    """Noise for all draws of a step, from one array: [n] for each n of `sizes`."""
-    total = sum(sizes)
-    return _split(gumbel(seed, step, total) if total else mx.zeros((0,)), sizes)
-
-
-def _split(numbers: mx.array, sizes: Sequence[int]) -> list[mx.array]:
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(numbers[start : start + size])
-        start += size
-    return parts
 
 
 def _rows(vocabulary: int, top_k: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import mlx.core as mx
+from mlx.nn.layers.base import Module
 
 from moshi_tui.model.layers import Weight
 
@@ -52,7 +53,7 @@ def _stack(
 ) -> Stack[Matrix]:
     chosen = [parts[number] for number in members]
     starts = [sum(part.shape[0] for part in chosen[:n]) for n in range(len(chosen))]
-    arrays = {key: _moved(chosen, starts, key) for key in _held(chosen[0])}
+    arrays = {key: moved(chosen, key) for key in _held(chosen[0])}
     whole = make(sum(part.shape[0] for part in chosen), chosen[0].shape[1])
     if chosen[0].bits:
         whole.set_quantised(*(arrays[key] for key in _KEYS))
@@ -61,10 +62,17 @@ def _stack(
     return Stack(whole, members, starts)
 
 
-def _moved(parts: Sequence[Weight], starts: list[int], key: str) -> mx.array:
-    whole = mx.concatenate([part[key] for part in parts])
+def moved(parts: Sequence[Module], key: str) -> mx.array:
+    """The arrays `key` of `parts` one above the other; those of the parts become views of it."""
+    rows = [part[key].shape[0] for part in parts]
+    whole: mx.array = mx.concatenate([part[key] for part in parts])
+    if len(parts) == 1:
+        # MLX gives back the array itself. That may be a view of a larger one, which it would keep.
+        whole = whole + 0
     mx.eval(whole)
-    for part, start in zip(parts, starts, strict=True):
-        part[key] = whole[start : start + part.shape[0]]
+    start = 0
+    for part, many in zip(parts, rows, strict=True):
+        part[key] = whole[start : start + many]
         mx.eval(part[key])
+        start += many
     return whole

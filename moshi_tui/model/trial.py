@@ -15,6 +15,7 @@ from statistics import median
 
 import numpy as np
 
+from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.runner import Runner, RunnerName, Tokens
 
@@ -29,6 +30,9 @@ _SEED = 1
 
 Clock = Callable[[], float]
 
+_FAILURES = (RuntimeError, ValueError, OSError, MemoryError)
+"""What MLX (which has no error of its own for memory), NumPy and the system raise."""
+
 
 class Rejected(Exception):  # noqa: N818  (nothing failed)
     """Why a candidate may not speak, in a few words."""
@@ -40,7 +44,7 @@ class Candidate:
 
     name: RunnerName
     make: Callable[[], Runner]
-    """A fresh stream. May raise Rejected; a ValueError or RuntimeError counts as such."""
+    """A fresh stream. May raise Rejected; an error that a machine gives rise to counts as such."""
     agreement: float = 1.0
     """Share of its draws that must be those of the MLX runner. Below 1 for what adds up numbers in
     another order: in half precision that decides a draw now and then."""
@@ -123,7 +127,9 @@ def _try(
         runner.reset()
     except Rejected as reason:
         return None, Verdict(candidate.name, str(reason))
-    except (RuntimeError, ValueError) as error:
+    except MoshiTuiError as error:
+        return None, Verdict(candidate.name, error.message)
+    except _FAILURES as error:
         log.warning("%s failed", candidate.name, exc_info=True)
         return None, Verdict(candidate.name, f"{type(error).__name__}: {error}")
     same = agreement(run.said, expected.said)

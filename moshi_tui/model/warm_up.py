@@ -90,7 +90,7 @@ def seen(context: int, cpu: bool) -> list[int | None]:
 @contextmanager
 def telling_of_kernels(tick: Tick, tick_s: float = TICK_S) -> Iterator[None]:
     """While the block runs, tell how many kernels MLX has built, if it builds any: in one call that
-    may take half a minute, but lets other threads run."""
+    may take half a minute, but lets other threads run. Nothing is told twice in a row."""
     before = kernels_built()
     if before is None:
         yield
@@ -98,10 +98,10 @@ def telling_of_kernels(tick: Tick, tick_s: float = TICK_S) -> Iterator[None]:
     done = threading.Event()
 
     def watch() -> None:
-        told = before
+        told = before or -1  # at a first start it is told before there is one
         while not done.wait(tick_s):
             now = kernels_built() or 0
-            if now > told or not before:
+            if now > told:
                 told = now
                 tick(building(now - before, first=not before))
 
@@ -116,6 +116,8 @@ def telling_of_kernels(tick: Tick, tick_s: float = TICK_S) -> Iterator[None]:
 
 def building(kernels: int, *, first: bool) -> str:
     """In some 60 characters, as the screen shows them."""
+    if first:
+        so_far = f" ({kernels} so far)" if kernels else ""
+        return f"first start, up to 30 s: building kernels for {device_name()}{so_far}"
     plural = "" if kernels == 1 else "s"
-    built = f"{kernels} kernel{plural} built for {device_name()}"
-    return f"first start, up to 30 s: {built}" if first else f"new: {built}"
+    return f"new: {kernels} kernel{plural} built for {device_name()}"

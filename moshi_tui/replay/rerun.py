@@ -19,6 +19,7 @@ from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model import Generator, Lm, LmConfig, Step
 from moshi_tui.model.device import device_name
+from moshi_tui.model.runner import RunnerName
 from moshi_tui.model.tokenizer import TextTokenizer
 from moshi_tui.recording.codes import Codes
 from moshi_tui.recording.reader import Recording
@@ -81,8 +82,8 @@ def rerun(
         tell(f"{tally.steps} of {steps} steps, {real_time:.1f} x", tally.steps / steps)
 
     for run in runs:
-        generator = _generator(model, sampling, int(codes.seed[run.start]))
-        if run is runs[0] and (doubt := _runner_doubt(recording, generator)):
+        generator = _generator(recording, model, sampling, int(codes.seed[run.start]))
+        if run is runs[0] and (doubt := _runner_doubt(recording, sampling, generator)):
             warn(doubt)
         _run(run, codes, generator, take)
         del generator  # it goes before the next one comes: two would take twice the memory
@@ -176,9 +177,12 @@ def _runs(codes: Codes, when: Callable[[int], float]) -> tuple[list[range], list
     return runs, gaps
 
 
-def _generator(model: Lm, sampling: SamplingOptions, seed: int) -> Generator:
+def _generator(recording: Recording, model: Lm, sampling: SamplingOptions, seed: int) -> Generator:
     values = {name: value for name, value in vars(sampling).items() if value is not None}
-    return Generator(model, **{**values, "seed": seed})
+    # MLX's operations run everywhere. Otherwise what this machine takes: it is the same as then, if
+    # the machine is.
+    runner: RunnerName | None = "mlx" if recording.header.get("runner") == "mlx" else None
+    return Generator(model, **{**values, "seed": seed}, runner=runner)
 
 
 def _moments(recording: Recording) -> Callable[[int], float]:
@@ -264,10 +268,14 @@ def _doubts(recording: Recording, files: CheckpointFiles, model: Lm) -> list[str
     return doubts
 
 
-def _runner_doubt(recording: Recording, generator: Generator) -> str:
-    """Runners add up numbers in another order, which decides a draw now and then."""
+def _runner_doubt(recording: Recording, sampling: SamplingOptions, generator: Generator) -> str:
+    """Runners add up numbers in another order, which decides a draw now and then; and before they
+    were named, tokens were drawn by another rule."""
     then, now = recording.header.get("runner"), generator.runner.name
-    return f"another runner: recorded with {then}, now {now}" if then and then != now else ""
+    if not then:
+        drawn = sampling.text_temperature or sampling.audio_temperature
+        return "an older version recorded it, which drew tokens otherwise" if drawn else ""
+    return f"another runner: recorded with {then}, now {now}" if then != now else ""
 
 
 def _words(event: Loading) -> tuple[str, float | None]:

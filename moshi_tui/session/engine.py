@@ -311,9 +311,8 @@ class Engine:
         # Files that end have their answer a few frames later than the last frame was heard.
         tail = config.max_delay - 1
         encode = EncodeStage(shared, source, parts.encoder, heard, n_user=config.n_user, tail=tail)
-        inference = InferenceStage(
-            shared, parts.generator, parts.text, heard, self._said, device.memory
-        )
+        memory = partial(device.memory, parts.host_bytes)
+        inference = InferenceStage(shared, parts.generator, parts.text, heard, self._said, memory)
         if source.live:
             shared.surplus_s = self._surplus_s
             inference.after_step = partial(self._watch, parts.generator.model.quantisation)

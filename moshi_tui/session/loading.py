@@ -17,6 +17,7 @@ from moshi_tui.demo.checkpoint import demo_folder
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model import Generator, Lm
 from moshi_tui.model import load as load_model
+from moshi_tui.model.choose import check_runner
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.device import device_name
 from moshi_tui.model.runner import RunnerName
@@ -46,6 +47,8 @@ class Parts:
     """What `describe_weights` says of the file; None if it could not be read any more."""
     runner: str = ""
     """What computes the steps."""
+    host_bytes: int = 0
+    """What it holds outside MLX's memory."""
 
 
 def load_parts(
@@ -61,6 +64,7 @@ def load_parts(
     """
 
     say = _teller(tell, stopping)
+    check_runner(settings.compute.runner)
     files, model, tokenizer = load_language(settings.checkpoint, tell, stopping)
     config = model.config
     say("codec", files.mimi.name)
@@ -74,8 +78,18 @@ def load_parts(
     text = TextStream(tokenizer, silent=(0, config.existing_text_padding_id))
     sampling = _sampling(config, settings.sampling)
     weights = _described(files.moshi)
-    device, runner = device_name(), generator.runner.name
-    return Parts(files, generator, text, encoder, decoder, device, sampling, weights, runner)
+    return Parts(
+        files,
+        generator,
+        text,
+        encoder,
+        decoder,
+        device_name(),
+        sampling,
+        weights,
+        runner=generator.runner.name,
+        host_bytes=generator.host_bytes,
+    )
 
 
 def load_language(

@@ -85,7 +85,7 @@ class Stats:
     """Frames that the model still attends to."""
     context_size: int = 0
     memory_bytes: int = 0
-    """MLX's active memory."""
+    """MLX's active memory, and what the runner holds outside it."""
     memory_cache_bytes: int = 0
     """What it was given back and keeps for reuse."""
     memory_peak_bytes: int = 0

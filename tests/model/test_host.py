@@ -7,7 +7,7 @@ import pytest
 
 from moshi_tui.model import Generator, load
 from moshi_tui.model.choose import SPARE, fastest
-from moshi_tui.model.host import attend, draw, turn_at
+from moshi_tui.model.host import attend, draw, ring_bytes, turn_at
 from moshi_tui.model.host_weights import bytes_to_write, host_weights, matrix
 from moshi_tui.model.layers import Linear
 from moshi_tui.model.sampling import Noise, Sampler
@@ -60,7 +60,8 @@ def test_quantised_weights_are_written_out(folder, bits):
     mlx, numpy = both(model)
     assert talk(numpy) == talk(mlx)
     assert model.quantisation == f"q{bits}"
-    assert numpy.runner.host_bytes > needed
+    assert numpy.host_bytes == numpy.runner.host_bytes > needed + ring_bytes(model.config)
+    assert mlx.host_bytes == 0
     assert bytes_to_write(model) == 0
 
 
@@ -184,12 +185,18 @@ def test_extreme_numbers_raise_no_warning(tmp_path):
     talk(Generator(model, text_temperature=1e-38, seed=1, runner="numpy"), 3)
 
 
-def test_the_rule(folder, model, monkeypatch):
+def test_the_rule(folder, model, monkeypatch, caplog):
+    caplog.set_level("INFO")
     quantised = load(folder, 8)
-    needed = bytes_to_write(quantised)
+    needed = bytes_to_write(quantised) + ring_bytes(quantised.config) + SPARE
     assert fastest(model, available=0) == "numpy"  # nothing to write
-    assert fastest(quantised, available=needed + SPARE) == "numpy"
-    assert fastest(quantised, available=needed + SPARE - 1) == "mlx"
+    assert not caplog.messages
+    assert fastest(quantised, available=needed) == "numpy"
+    assert fastest(quantised, available=needed - 1) == "mlx"
+    written, left = caplog.messages
+    words = "q8 weights as float32 and a full context need 2.0 GB, 2.0 GB are free: they "
+    assert written == f"{words}are written out"
+    assert left == f"{words}stay as they are, and steps are slow"
     assert Generator(quantised).runner.name == "numpy"
     assert Generator(quantised, runner="mlx").runner.name == "mlx"
     monkeypatch.setattr("moshi_tui.model.choose.is_cpu", lambda: False)

@@ -1,5 +1,6 @@
 """step.cu, run by the emulator; on an NVIDIA GPU test_golden.py runs it as it is."""
 
+import gc
 import json
 from dataclasses import replace
 
@@ -108,10 +109,35 @@ def test_half_precision_says_what_the_same_weights_say_in_float32(tmp_path, kern
 
 
 @emulated.needs_compiler
+@pytest.mark.parametrize(
+    ("shape", "text_temperature"),
+    [
+        # One codebook, and more parts of the context than the context has steps.
+        ({"n_q": 5, "dep_q": 1, "delays": [0] * 6, "context": 2, "num_heads": 1}, 0.8),
+        # More heads than blocks, of four elements; of the noise only the audio tokens' part.
+        ({"num_heads": 16, "depformer_num_heads": 32, "card": 33}, 0.0),
+    ],
+)
+def test_odd_shapes_are_no_other(tmp_path, kernel, shape, text_temperature):
+    layers = {"num_layers": 1, "depformer_num_layers": 1}
+    model = load(write_checkpoint(tmp_path, shape | layers))
+    said = [
+        talk(
+            Generator(
+                model, text_temperature=text_temperature, audio_top_k=20, seed=7, runner=name
+            ),
+            10,
+        )
+        for name in ("kernel", "mlx")
+    ]
+    assert said[0] == said[1]
+
+
+@emulated.needs_compiler
 def test_how_the_work_is_parted_does_not_matter(tmp_path, builds):
     model = load(write_checkpoint(tmp_path))
     said = []
-    for tuning in (emulated.TUNING, Tuning(96, 2, 4)):
+    for tuning in (emulated.TUNING, Tuning(2, 96, 4)):
         runner = emulated.runner(plan_of(model), builds, tuning)
         tokens = [np.arange(9, dtype=np.int32) + step for step in range(5)]
         said.append([runner.step(each, 1, step).tolist() for step, each in enumerate(tokens)])
@@ -125,8 +151,9 @@ def test_blocks_that_never_meet_are_an_error(tmp_path, builds):
     runner.step(tokens, 1, 0)
     at = source.ARGUMENTS.index("sync")
     runner._inputs[at] = runner._inputs[at] + mx.array([0, 1] + [0] * 4094, mx.uint32)
-    with pytest.raises(StuckError):
+    with pytest.raises(StuckError) as error:
         runner.step(tokens, 1, 1)
+    assert "--runner mlx" in error.value.hint
     assert runner.steps == 1
 
 
@@ -136,6 +163,7 @@ def test_it_is_tried_against_mlx_where_there_is_cuda(tmp_path, builds, monkeypat
     monkeypatch.setattr(choose, "problem", lambda plan: None)
     monkeypatch.setattr(choose, "KernelRunner", lambda plan: emulated.runner(plan, builds))
     model = load(write_checkpoint(tmp_path))
+    held = held_by(model)
     runner = choose.make_runner(plan_of(model, 0.8))
     (verdict,) = choose.verdicts(model)
     assert verdict.agreement == 1
@@ -143,6 +171,29 @@ def test_it_is_tried_against_mlx_where_there_is_cuda(tmp_path, builds, monkeypat
     assert runner.name == "mlx"
     assert "ms a step" in verdict.rejected
     assert model.kernel_stacks is None
+    del runner
+    assert held_by(model) < held + A_TABLE
+
+
+A_TABLE = 33 * 64 * 4
+"""Bytes of the smallest embedding."""
+
+
+def held_by(model):
+    mx.eval(model.parameters())
+    gc.collect()
+    mx.clear_cache()
+    return mx.get_active_memory()
+
+
+def test_what_mlx_had_stacked_is_let_go_by_the_kernels_stacks(tmp_path):
+    model = load(write_checkpoint(tmp_path))
+    held = held_by(model)
+    model.stack()
+    stacks = pack.stacked(model)
+    model.unstack()
+    norms = sum(stacks[name].nbytes for name in source.NORMS)
+    assert held_by(model) < held + norms + A_TABLE
 
 
 def test_weights_are_stacked_in_place(tmp_path):
@@ -169,7 +220,7 @@ def test_what_it_cannot_run_is_said(tmp_path):
     low = load(write_checkpoint(tmp_path / "rank", {"depformer_low_rank_embeddings": 16}))
     with pytest.raises(ValueError, match="low rank"):
         KernelRunner(plan_of(low), emulated.TUNING)
-    layout = layout_of(plan_of(model), emulated.TUNING)
+    layout = layout_of(model, emulated.TUNING)
     assert layout.problem is None
     assert "text tokens" in replace(layout, config=replace(model.config, text_card=49)).problem
     assert "elements" in replace(layout, config=replace(model.config, num_heads=32)).problem

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from moshi_tui.config import RUNNERS as CHOICES
+from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model import Generator, choose, load
 from moshi_tui.model.compiled import CompiledRunner
 from moshi_tui.model.config import LmConfig
@@ -110,6 +111,8 @@ def test_what_takes_too_long_is_given_up():
         (Rejected("it is for NVIDIA GPUs"), "it is for NVIDIA GPUs"),
         (RuntimeError("no such function"), "RuntimeError: no such function"),
         (ValueError("odd heads"), "ValueError: odd heads"),
+        (MemoryError("1 GB"), "MemoryError: 1 GB"),
+        (MoshiTuiError("No step", "blocks did not meet", "Try mlx."), "blocks did not meet"),
     ],
 )
 def test_what_fails_is_passed_over_for_the_next(error, why):
@@ -176,6 +179,7 @@ def test_on_a_mac_compiled_is_tried_once_for_a_model(model, mac, monkeypatch):
 
 def test_who_has_stacks_of_its_own_does_not_keep_those_of_mlx(model, mac, monkeypatch):
     fake = Fake(Clock())
+    monkeypatch.setattr(choose, "_candidates", lambda _: [Candidate("kernel", lambda: fake)])
     monkeypatch.setattr(choose, "try_candidates", lambda *_: (fake, []))
     mx.clear_cache()
     held = mx.get_active_memory()
@@ -231,6 +235,23 @@ def test_compiling_is_given_up_when_the_first_slice_says_that_it_takes_too_long(
         runner.prepare(1.9, clock)
     clock.now = 0.0
     runner.prepare(2.1, clock)
+
+
+def test_the_first_step_is_of_the_types_that_were_compiled(model, mac):
+    runner = CompiledRunner(plan(model))
+    seen = [[] for _ in runner._compiled]
+
+    def noted(function, calls):
+        def run(x, token, noise, kvs):
+            calls.append([(each.dtype, each.shape) for each in (x, token, noise, *kvs)])
+            return function(x, token, noise, kvs)
+
+        return run
+
+    runner._compiled = list(map(noted, runner._compiled, seen))
+    runner.prepare(100.0)
+    runner.step(np.zeros(9, np.int32), 1, 0)
+    assert all(prepared == stepped for prepared, stepped in seen)
 
 
 def test_a_failing_compiler_leaves_the_rings_alone(model, monkeypatch):

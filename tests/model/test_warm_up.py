@@ -86,11 +86,14 @@ def test_who_tells_may_end_it(model):
 def test_the_first_start_tells_how_many_kernels_are_built(cuda):
     told = []
     with warm_up.telling_of_kernels(told.append, tick_s=0.005):
+        time.sleep(0.05)
         for name in ("add.ptx", "add.txt", "deep/matmul.ptx"):
             (cuda / name).parent.mkdir(exist_ok=True)
             (cuda / name).touch()
-        wait_for(lambda: any(" 2 kernels" in each for each in told))
-    assert told[-1] == "first start, up to 30 s: 2 kernels built for NVIDIA H200"
+        wait_for(lambda: any("(2 so far)" in each for each in told))
+    assert told[0] == "first start, up to 30 s: building kernels for NVIDIA H200"
+    assert told[-1] == "first start, up to 30 s: building kernels for NVIDIA H200 (2 so far)"
+    assert len(set(told)) == len(told)
     assert "kernels" not in [thread.name for thread in threading.enumerate()]
 
 
@@ -111,8 +114,13 @@ def test_kernels_are_kept_in_the_cache_unless_a_folder_is_named(cuda, monkeypatc
     monkeypatch.delenv("MLX_PTX_CACHE_DIR")
     monkeypatch.setattr(paths, "cache_dir", lambda: tmp_path / "cache")
     device.keep_kernels()
-    assert device.kernel_folder().parent == tmp_path / "cache" / "kernels"
+    kept = device.kernel_folder()
+    assert kept.parent == tmp_path / "cache" / "kernels"
+    assert kept.name.endswith("-nvidia-h200")
     assert device.kernels_built() == 0
+    monkeypatch.delenv("MLX_PTX_CACHE_DIR")
+    monkeypatch.setattr(device, "device_name", lambda: "NVIDIA GeForce RTX 4090")
+    assert device.kernel_folder().name.endswith("-nvidia-geforce-rtx-4090")
 
 
 def test_a_cpu_builds_no_kernels(monkeypatch):

@@ -253,6 +253,16 @@ def test_what_differs_from_then_is_told(recorded):
     assert "does not say with which weights" in warned[1]
 
 
+def test_a_recording_from_before_runners_were_named_was_drawn_otherwise(recorded):
+    told = []
+    for sampling in (SAMPLED, GREEDY):
+        recording = recorded(runs=((7, 2),), sampling=sampling)
+        recording.header.pop("runner", None)
+        told.append([])
+        run(recording, warned=told[-1])
+    assert told == [["an older version recorded it, which drew tokens otherwise"], []]
+
+
 def test_packages_that_are_none_are_another_mlx(recorded):
     warned = []
     assert run(recorded(runs=((7, 2),), packages=7), warned=warned).same

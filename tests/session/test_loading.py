@@ -9,6 +9,7 @@ import pytest
 from moshi_tui.checkpoint import Cancelled
 from moshi_tui.config import CheckpointOptions, ComputeOptions, Settings
 from moshi_tui.demo.checkpoint import demo_folder
+from moshi_tui.errors import MoshiTuiError
 from moshi_tui.recording.weights import describe_weights
 from moshi_tui.session.events import Loading
 from moshi_tui.session.loading import load_parts
@@ -45,6 +46,7 @@ def test_loading_tells_files_weights_and_steps(server: hub_server.Hub) -> None:
     warm_up = [event.detail for event in told if event.stage == "warm-up"]
     assert warm_up[1] == "step 1 of 1"
     assert parts.runner == "numpy"
+    assert parts.host_bytes == parts.generator.host_bytes > 0
     assert all(event.download is None for event in told if event.stage != "files")
     # What the checkpoint suggests, and the defaults.
     assert parts.sampling == {
@@ -58,7 +60,17 @@ def test_loading_tells_files_weights_and_steps(server: hub_server.Hub) -> None:
 
 def test_the_runner_can_be_chosen() -> None:
     settings = Settings(CheckpointOptions(demo=True), compute=ComputeOptions(runner="mlx"))
-    assert load_parts(settings, lambda _: None, lambda: False).runner == "mlx"
+    parts = load_parts(settings, lambda _: None, lambda: False)
+    assert (parts.runner, parts.host_bytes) == ("mlx", 0)
+
+
+def test_a_runner_that_cannot_run_here_is_refused_before_anything_is_loaded() -> None:
+    settings = Settings(CheckpointOptions(demo=True), compute=ComputeOptions(runner="kernel"))
+    told: list[Loading] = []
+    with pytest.raises(MoshiTuiError, match="The kernel can't run here") as caught:
+        load_parts(settings, told.append, lambda: False)
+    assert "--runner auto" in caught.value.hint
+    assert not told
 
 
 def test_what_is_cached_is_no_download(server: hub_server.Hub) -> None:

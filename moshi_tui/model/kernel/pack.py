@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mlx.core as mx
-from mlx.nn.layers.base import Module
 from mlx.nn.layers.normalization import RMSNorm
 
 from moshi_tui.model.layers import Layer, Weight
 from moshi_tui.model.lm import Lm
+from moshi_tui.model.stacks import moved
 
 TYPES = {mx.float32: "F32", mx.float16: "F16", mx.bfloat16: "BF16"}
 """The types of numbers that the kernel reads, by its names for them."""
@@ -113,8 +113,8 @@ def stacked(model: Lm) -> dict[str, mx.array]:
     inputs = {}
     for name, matrices in sorted(kinds(model).items(), key=_size):
         for key in ("weight", "scales", "biases") if matrices[0].bits else ("weight",):
-            stack = _stack(matrices, key)
-            inputs[name if key == "weight" else f"{name}_{key}"] = stack
+            inputs[name if key == "weight" else f"{name}_{key}"] = moved(matrices, key)
+            mx.clear_cache()
     for name, norms in _norms(model).items():
         inputs[name] = mx.stack([norm.weight for norm in norms]).astype(mx.float32)
     mx.eval(inputs)
@@ -123,23 +123,3 @@ def stacked(model: Lm) -> dict[str, mx.array]:
 
 def _size(kind: tuple[str, list[Weight]]) -> int:
     return -sum(matrix.weight.nbytes for matrix in kind[1])
-
-
-def _stack(matrices: Sequence[Module], key: str) -> mx.array:
-    """The arrays under one another; each module keeps its part of the result."""
-    rows = [matrix[key].shape[0] for matrix in matrices]
-    stack: mx.array = mx.concatenate([matrix[key] for matrix in matrices])
-    mx.eval(stack)
-    for matrix, part in zip(matrices, _parts(stack, rows), strict=True):
-        matrix[key] = part
-    mx.clear_cache()
-    return stack
-
-
-def _parts(stack: mx.array, rows: Sequence[int]) -> Iterator[mx.array]:
-    start = 0
-    for many in rows:
-        part = stack[start : start + many]
-        mx.eval(part)
-        yield part
-        start += many

@@ -9,6 +9,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
+from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.device import is_cuda
 from moshi_tui.model.kernel import source
 from moshi_tui.model.kernel.pack import formats, stacked
@@ -33,8 +34,16 @@ _MULTIPROCESSORS = 16
 """CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT of the CUDA driver."""
 
 
-class StuckError(RuntimeError):
-    """The kernel's blocks did not meet: the GPU does not run all of them at once."""
+class StuckError(MoshiTuiError):
+    """The kernel's blocks did not meet. The stream is as before the step, which may be tried again:
+    in the end all blocks came to all barriers, so that the next launch counts from the same."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A step was not finished",
+            "the GPU did not run all blocks of the kernel at once; is something else using it?",
+            "Start again with --runner mlx.",
+        )
 
 
 class KernelRunner:
@@ -47,6 +56,7 @@ class KernelRunner:
     """
 
     name: RunnerName = "kernel"
+    host_bytes = 0
 
     def __init__(
         self,
@@ -56,12 +66,12 @@ class KernelRunner:
     ) -> None:
         model = plan.model
         config = model.config
-        layout = layout_of(plan, tuning or Tuning(blocks=multiprocessors()))
+        layout = layout_of(model, tuning or Tuning(blocks=multiprocessors()))
         if isinstance(layout, str):
             raise ValueError(layout)
         self._config = config
         self._offset = 0
-        self._noise_size = sum(plan.noise_sizes)
+        self._noise_size = sum(sampler.noise_size for sampler in plan.samplers)
         self._launch = (launch or on_cuda)(layout)
         condition = mx.zeros((config.dim,)) if plan.condition is None else plan.condition
         sampling = [
@@ -71,7 +81,7 @@ class KernelRunner:
         ]
         head_dim = config.dim // config.num_heads
         ring = (config.num_layers, 2, config.num_heads, config.context, head_dim)
-        arrays = stacks_of(plan) | {
+        arrays = stacks_of(model) | {
             "sampling": mx.array(sampling, mx.float32),
             "condition": condition.reshape(-1).astype(mx.float32),
             "ring": mx.zeros(ring, model.dtype),
@@ -97,7 +107,7 @@ class KernelRunner:
         inputs[_NOISE] = self._noise_for(seed, step)
         spoken = np.array(self._launch(inputs))  # evaluates it
         if spoken[0] < 0:
-            raise StuckError("the GPU did not run all blocks of the step's kernel at once")
+            raise StuckError
         self._offset += 1
         self._noise = (seed, step + 1), self._draw(seed, step + 1)
         return spoken
@@ -132,13 +142,12 @@ def problem(plan: Plan) -> str | None:
         blocks = multiprocessors()
     except OSError as error:
         return f"the CUDA driver does not say how many multiprocessors there are: {error}"
-    layout = layout_of(plan, Tuning(blocks=blocks))
+    layout = layout_of(plan.model, Tuning(blocks=blocks))
     return layout if isinstance(layout, str) else None
 
 
-def layout_of(plan: Plan, tuning: Tuning) -> Layout | str:
+def layout_of(model: Lm, tuning: Tuning) -> Layout | str:
     """Sizes for this model, or why the kernel can't run it."""
-    model = plan.model
     found = formats(model)
     if isinstance(found, str):
         return found
@@ -153,9 +162,8 @@ def layout_of(plan: Plan, tuning: Tuning) -> Layout | str:
     return layout.problem or layout
 
 
-def stacks_of(plan: Plan) -> dict[str, mx.array]:
+def stacks_of(model: Lm) -> dict[str, mx.array]:
     """The model's stacks; made once for each model."""
-    model = plan.model
     stacks = model.kernel_stacks
     if stacks is None:
         stacks = stacked(model)

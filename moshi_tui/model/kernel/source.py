@@ -30,10 +30,10 @@ NORMS = ("norm1", "norm2", "out_norm", "depth_norm1", "depth_norm2")
 class Tuning:
     """What does not change the result."""
 
+    blocks: int
+    """One for each multiprocessor at most: all must run at once."""
     threads: int = 512
     """In a block."""
-    blocks: int = 132
-    """One for each multiprocessor at most: all must run at once."""
     loads_ahead: int = 4
     """Pieces of 16 bytes that a thread asks for before it uses the first, for each row."""
 
@@ -119,6 +119,7 @@ def header(layout: Layout) -> str:
         "VECTOR_FLOATS": layout.vector_floats,
         "SUM_FLOATS": layout.sum_floats,
         "SPLITS": layout.splits,
+        "SCRATCH_FLOATS": layout.scratch_floats,
         "GROUPS_OF_A_WARP": layout.groups_of_a_warp,
         "RING": TYPES[layout.ring],
         "NORM_EPS": f"{c.norm_eps!r}f",

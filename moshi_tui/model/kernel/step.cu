@@ -11,8 +11,8 @@
 // comes before a product (norms, the merging of attention, the draw of a token): that is cheaper
 // than one more barrier.
 //
-// The same text is compiled for the CPU by the tests (tests/model/emulator.h), hence the few
-// functions under EMULATED.
+// The tests compile the same text for the CPU (tests/model/emulator/emulator.h), hence the functions
+// under EMULATED.
 
 enum Type { F32, F16, BF16 };
 
@@ -411,7 +411,7 @@ using AudioHead = Product<DepthLinearOut, DEPTH_DIM, 1, CARD, 1, 1>;
 struct Step {
   const int* controls;     // tokens [1 + n_q], then the position
   const float* sampling;   // text temperature, text top-k, audio temperature, audio top-k
-  const float* noise;      // [text_card] and dep_q times [card]
+  const float* noise;      // [text_card] (none if text is greedy) and dep_q times [card]
   const float* condition;  // [dim]
   void* ring;              // [layers, 2, heads, context, head_dim]
   float* scratch;          // as the constants below
@@ -441,12 +441,14 @@ constexpr size_t AUDIO_LOGITS = TEXT_LOGITS + TEXT_CARD_4;
 constexpr size_t X = AUDIO_LOGITS + DEP_Q * CARD_4;
 constexpr size_t QUERY = X + DIM;
 constexpr size_t GATED = QUERY + DIM;
-constexpr size_t PARTS = GATED + HIDDEN;  // of attention: [heads * splits, head_dim + 2]
+constexpr size_t PARTS = GATED + HIDDEN;  // of attention: [heads * splits, head_dim + 4]
 constexpr size_t SLICES = PARTS + HEADS * SPLITS * (HEAD_DIM + 4);  // [dep_q, depth_dim]
 constexpr size_t DEPTH_X = SLICES + DEP_Q * DEPTH_DIM;
 constexpr size_t DEPTH_QUERY = DEPTH_X + DEPTH_DIM;
 constexpr size_t DEPTH_GATED = DEPTH_QUERY + DEPTH_DIM;
 constexpr size_t DEPTH_KV = DEPTH_GATED + DEPTH_HIDDEN;  // [depth_layers, dep_q, 2, depth_dim]
+static_assert(DEPTH_KV + DEPTH_LAYERS * DEP_Q * 2 * DEPTH_DIM == SCRATCH_FLOATS,
+              "source.py has counted otherwise");
 
 DEVICE float silu(float v) { return v / (1.0f + expf(-v)); }
 
