@@ -276,7 +276,11 @@ def _add_bench_options(options: argparse._ArgumentGroup) -> None:
     add = options.add_argument
     shapes = "of 7b, 2b, 1b, demo (default: what fits; on a CPU demo)"
     add("--shape", metavar="NAME", help=f"sizes of the model, one {shapes}")
-    add("--quant", metavar="BITS", help="4, 8 or none (default 4; demo: none)")
+    add(
+        "--quant",
+        metavar="BITS",
+        help="4, 8 or bf16, which a CPU computes in float32 (default 4; demo: bf16)",
+    )
     runners = f"what computes the steps: {', '.join(RUNNERS)} (default: the fastest)"
     add("--runner", metavar="NAME", help=runners)
     add("--against", metavar="NAME", help="moshi_mlx: that too, in turns, on the same weights")

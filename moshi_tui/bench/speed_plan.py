@@ -16,7 +16,7 @@ from moshi_tui.model.shapes import SHAPES
 from moshi_tui.ram import ram
 
 DEMO = "demo"
-QUANTS: dict[str, int | None] = {"4": 4, "8": 8, "none": None}
+QUANTS: dict[str, int | None] = {"4": 4, "8": 8, "bf16": None}
 RUNNERS: tuple[RunnerName, ...] = get_args(RunnerName)
 AGAINST = ("moshi_mlx",)
 AUTO = "auto"
@@ -86,7 +86,7 @@ def make_plan(options: SpeedOptions, device: DeviceReport) -> Plan:
     shape, why = options.shape, ""
     if shape is None:
         shape, why = _choose(QUANTS[options.quant or "4"], device)
-    bits = QUANTS[options.quant or ("none" if shape == DEMO else "4")]
+    bits = QUANTS[options.quant or ("bf16" if shape == DEMO else "4")]
     config = LmConfig.from_dict(DEMO_CONFIG) if shape == DEMO else SHAPES[shape]
     _check_room(shape, config, bits, device)
     quick = options.quick

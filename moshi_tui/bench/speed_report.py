@@ -75,7 +75,7 @@ def verdict(plan: Plan, device: DeviceReport, results: Results) -> str:
         speed = f"too slow by a factor of {1 / times:.1f}{_overlap(results)}"
     quant = results.model.quantisation if results.model else "?"
     return (
-        f"{plan.shape} {quant} on {device.name}: with a full context {what} "
+        f"{plan.shape} {quant} on {clean(device.name)}: with a full context {what} "
         f"{_ms(ms)} of {BUDGET_MS:.0f} ms, {speed}."
     )
 

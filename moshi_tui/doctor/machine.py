@@ -122,11 +122,14 @@ def _shown_need(device: Mapping[str, Any], need: int) -> int:
 def _parts(device: Mapping[str, Any], label: str, need: Mapping[str, int]) -> tuple[str, ...]:
     """What `_shown_need` is made of, and why it is more on a CPU."""
     weights, context = need["weights"], need["context"]
+    moving = max(0, need["moving"] - context)
     parts = {
         "weights": weights,
         "context": context,
-        "MLX's reserve": need["total"] - weights - context,
+        "MLX's reserve": need["total"] - weights - context - moving,
     }
+    if moving:
+        parts["for a moment, to lay weights together"] = moving
     if device["backend"] == "CUDA":
         parts["CUDA"] = CUDA_BYTES
     else:

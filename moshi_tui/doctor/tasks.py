@@ -57,7 +57,12 @@ def device(request: Request) -> Iterator[Result]:
     yield {
         "device": asdict(report()),
         "needs": {
-            label: {"weights": n.weights, "context": n.context, "total": n.total}
+            label: {
+                "weights": n.weights,
+                "context": n.context,
+                "moving": n.moving,
+                "total": n.total,
+            }
             for label, n in needs.items()
         },
     }

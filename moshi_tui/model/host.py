@@ -178,4 +178,5 @@ def ring_bytes(config: LmConfig) -> int:
 
 
 def _keys_and_values(layers: int, heads: int, slots: int, head_dim: int) -> Array:
-    return np.zeros((layers, 2, heads, slots, head_dim), np.float32)
+    # Not np.zeros: the system would hand out that memory in the middle of the talk.
+    return np.full((layers, 2, heads, slots, head_dim), 0, np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ import mlx.core as mx
 import numpy as np
 
 from moshi_tui.model.config import LmConfig
-from moshi_tui.model.device import is_cpu, keep_kernels
+from moshi_tui.model.device import is_cpu, is_cuda, keep_kernels
 from moshi_tui.model.generate import Generator
+from moshi_tui.model.kernel.pack import kinds
 from moshi_tui.model.layers import Weight, named_parameters
 from moshi_tui.model.lm import Lm
 from moshi_tui.model.weights import CACHE_LIMIT, GROUP_SIZE
@@ -31,11 +33,14 @@ class Need:
     """Keys and values of a full context."""
     cache: int = CACHE_LIMIT
     """Freed memory that MLX may keep."""
+    moving: int = 0
+    """What lies in memory twice for a moment, before the context is there: our own kernel wants
+    alike weights together."""
 
     @property
     def total(self) -> int:
-        """All of it."""
-        return self.weights + self.context + self.cache
+        """The most that is taken at a time."""
+        return self.weights + max(self.context, self.moving) + self.cache
 
 
 def need(config: LmConfig, bits: int | None) -> Need:
@@ -58,7 +63,13 @@ def need(config: LmConfig, bits: int | None) -> Need:
         groups = value.size // GROUP_SIZE[bits]
         weights += value.size * bits // 8 + 2 * groups * dtype.size  # a scale and a bias for each
     context = 2 * config.num_layers * config.context * config.dim * dtype.size
-    return Need(weights, context)
+    return Need(weights, context, moving=_moving(model, bits) if is_cuda() else 0)
+
+
+def _moving(model: Lm, bits: int | None) -> int:
+    """Bytes of the largest stack that the kernel's runner makes (`kernel.pack`)."""
+    numbers = (sum(math.prod(each.shape) for each in kind) for kind in kinds(model).values())
+    return max(numbers) * (bits or 8 * _dtype().size) // 8
 
 
 def random_model(config: LmConfig, bits: int | None, seed: int = 1) -> Lm:
@@ -110,13 +121,13 @@ def time_steps(
         model: from `random_model` or `load`.
         seconds: for how long, once it is warm.
         at_least: steps, if they fit the limit.
-        limit_s: seconds after which no further step begins, warm-up included; one step is timed
-            whatever it takes.
+        limit_s: seconds from the start-up step on, after which no further step begins; one step is
+            timed whatever it takes.
 
     Returns the time of each step, in ms.
     """
-    began = clock()
     generator = Generator(model, seed=1)
+    began = clock()
     codes = np.zeros(model.config.n_user, dtype=np.int64)
     # Nobody waits for four minutes of talk: the rings of zeros count as full from here on.
     generator.runner.pretend(model.config.context)

@@ -161,7 +161,7 @@ def _check(config: LmConfig, model: Lm, weights: dict[str, mx.array]) -> None:
         raise MoshiTuiError(
             "moshi_mlx cannot run this model",
             f"quantised ({model.quantisation}), its low-rank embeddings lose their projection",
-            "Compare with --quant none.",
+            "Compare with --quant bf16.",
         )
     if config.context > SLOTS - GROWTH:
         raise MoshiTuiError(

@@ -129,7 +129,7 @@ def test_quick_is_shorter_and_a_number_of_steps_is_kept() -> None:
     ("words", "hint"),
     [
         (["--shape", "9b"], "7b, 2b, 1b, demo"),
-        (["--quant", "5"], "4, 8, none"),
+        (["--quant", "5"], "4, 8, bf16"),
         (["--runner", "x"], "mlx, compiled, kernel, numpy"),
         (["--against", "torch"], "moshi_mlx"),
         (["--steps", "0"], "above 0"),

@@ -15,6 +15,7 @@ __all__ = ["pulse"]
 GB = 1_000_000_000
 
 GPU_NEEDS = {"q4": 6.9, "q8": 10.3, "bf16": 17.47}
+CUDA_MOVES = {"q4": 1.5, "q8": 3.0, "bf16": 5.9}
 CPU_NEEDS = {"q4": 9.4, "q8": 12.3, "bf16": 34.4}
 
 
@@ -32,6 +33,7 @@ def machine(
         return None if size is None else round(size * GB)
 
     needs, context = (CPU_NEEDS, 3.1) if backend == "CPU" else (GPU_NEEDS, 1.6)
+    moving = CUDA_MOVES if backend == "CUDA" else {}
     return {
         "device": {
             "name": name,
@@ -44,7 +46,8 @@ def machine(
             label: {
                 "weights": round((total - context - 0.5) * GB),
                 "context": round(context * GB),
-                "total": round(total * GB),
+                "moving": round(moving.get(label, 0) * GB),
+                "total": round((total + max(0, moving.get(label, 0) - context)) * GB),
             }
             for label, total in needs.items()
         },

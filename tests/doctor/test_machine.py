@@ -58,7 +58,7 @@ def test_macs_as_the_readme_has_them(memory: float, working_set: float, fits: st
 
 
 @pytest.mark.parametrize(
-    ("free", "fits"), [(6, ""), (9.5, "q4"), (13.5, "q4 q8"), (20, "q4 q8 bf16")]
+    ("free", "fits"), [(6, ""), (9.5, "q4"), (13.5, "q4 q8"), (20, "q4 q8"), (23.5, "q4 q8 bf16")]
 )
 def test_cards_as_the_readme_has_them(free: float, fits: str) -> None:
     card = machine("CUDA", memory=24, free=free)
@@ -94,6 +94,8 @@ def test_what_a_model_needs_is_told_in_parts() -> None:
     assert why.startswith("on a CPU all is computed in float32")
     [parts] = check_memory(machine("CUDA", memory=24, free=20), LARGE, chosen()).details[3:]
     assert parts.endswith("CUDA 0.8 GB")
+    bf16 = check_memory(machine("CUDA", memory=24, free=23), LARGE, chosen(None)).details[3]
+    assert "for a moment, to lay weights together 4.3 GB" in bf16
 
 
 def test_little_room_is_said() -> None:
