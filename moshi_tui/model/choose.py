@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from moshi_tui.model.host import NumpyRunner, ring_bytes
 from moshi_tui.model.host_weights import bytes_to_write
 from moshi_tui.model.kernel.runner import KernelRunner, let_go, problem
 from moshi_tui.model.lm import Lm
+from moshi_tui.model.per_model import PerModel
 from moshi_tui.model.plain import MlxRunner
 from moshi_tui.model.runner import Plan, Runner, RunnerName
 from moshi_tui.model.trial import TRIAL_STEPS, Candidate, Verdict, try_candidates
@@ -69,7 +69,8 @@ def make_runner(plan: Plan, name: RunnerName | None = None) -> Runner:
 
 def verdicts(model: Lm) -> list[Verdict]:
     """What came out for the runners that `make_runner` tried with `model`; none on the CPU."""
-    return _tried[id(model)].verdicts if id(model) in _tried else []
+    tried = _tried.get(model)
+    return tried.verdicts if tried else []
 
 
 def fastest(model: Lm, available: int | None = None) -> RunnerName:
@@ -103,9 +104,7 @@ class _Tried:
     verdicts: list[Verdict]
 
 
-_tried: dict[int, _Tried] = {}
-"""By the model's id, for as long as there is that model."""
-
+_tried = PerModel[_Tried]()
 
 KERNEL_AGREEMENT = 0.6
 """Share of the kernel's draws that must be MLX's in half precision, which MLX rounds to after every
@@ -132,17 +131,18 @@ def _candidates(plan: Plan) -> list[Candidate]:
 def _best(plan: Plan, candidates: list[Candidate]) -> Runner:
     """The MLX runner, or the candidate that beats it."""
     model = plan.model
-    if id(model) not in _tried:
-        # With rings for the trial's steps only: those of a talk take gigabytes.
-        reference = MlxRunner(plan, model.make_state(TRIAL_STEPS))
-        runner, found = try_candidates(reference, candidates, model.config)
-        _tried[id(model)] = _Tried(runner.name if runner else "mlx", found)
-        weakref.finalize(model, _tried.pop, id(model))
-        if any(candidate.name == "kernel" for candidate in candidates):
-            # The kernel's runner has moved the weights, also if it lost: what the MLX runner's
-            # stacks hold lies in memory twice by now.
-            model.unstack()
-        if runner:
-            return runner
-        let_go(model)
-    return RUNNERS[_tried[id(model)].best](plan)
+    tried = _tried.get(model)
+    if tried is not None:
+        return RUNNERS[tried.best](plan)
+    # With rings for the trial's steps only: those of a talk take gigabytes.
+    reference = MlxRunner(plan, model.make_state(TRIAL_STEPS))
+    runner, found = try_candidates(reference, candidates, model.config)
+    _tried.set(model, _Tried(runner.name if runner else "mlx", found))
+    if any(candidate.name == "kernel" for candidate in candidates):
+        # The kernel's runner has moved the weights, also if it lost: what the MLX runner's stacks
+        # hold lies in memory twice by now.
+        model.unstack()
+    if runner is not None:
+        return runner
+    let_go(model)
+    return MlxRunner(plan)

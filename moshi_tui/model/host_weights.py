@@ -7,7 +7,6 @@ and a slow one for the other.
 
 from __future__ import annotations
 
-import weakref
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -19,6 +18,7 @@ from moshi_tui.model.depformer import Slice
 from moshi_tui.model.device import is_cpu
 from moshi_tui.model.layers import Embedding, Layer, Weight
 from moshi_tui.model.lm import Lm
+from moshi_tui.model.per_model import PerModel
 
 Array = npt.NDArray[np.float32]
 
@@ -77,22 +77,23 @@ class HostWeights:
 
 def host_weights(model: Lm) -> HostWeights:
     """The weights of `model`; the same object whenever the same model is given."""
-    if id(model) not in _made:
-        _made[id(model)] = HostWeights(
-            [_embedding(emb) for emb in (model.text_emb, *model.audio_embs)],
-            [_layer(layer) for layer in model.transformer.layers],
-            _norm(model.out_norm),
-            matrix(model.text_linear),
-            [_slice(part) for part in model.depformer.slices],
-            bytes_to_write(model),
-        )
-        weakref.finalize(model, _made.pop, id(model))
-    return _made[id(model)]
+    made = _made.get(model)
+    if made is not None:
+        return made
+    weights = HostWeights(
+        [_embedding(emb) for emb in (model.text_emb, *model.audio_embs)],
+        [_layer(layer) for layer in model.transformer.layers],
+        _norm(model.out_norm),
+        matrix(model.text_linear),
+        [_slice(part) for part in model.depformer.slices],
+        bytes_to_write(model),
+    )
+    return _made.set(model, weights)
 
 
 def bytes_to_write(model: Lm) -> int:
     """What `host_weights` will take, at most, besides what the model takes."""
-    if id(model) in _made:
+    if _made.get(model) is not None:
         return 0
     matrices = (m for _, m in model.named_modules() if isinstance(m, Weight))
     return sum(4 * m.shape[0] * m.shape[1] for m in matrices if not _is_float32(m))
@@ -110,8 +111,7 @@ def matrix(module: Weight) -> Array:
     return _dequantised(module) if module.bits else to_host(module.weight)
 
 
-_made: dict[int, HostWeights] = {}
-"""By the model's id, for as long as there is that model."""
+_made = PerModel[HostWeights]()
 
 
 def _is_float32(module: Weight) -> bool:

@@ -102,7 +102,6 @@ class Lm(Module):
         )
         self._config = config
         self._dtype = mx.float32
-        self._kernel_stacks: dict[str, mx.array] | None = None
         self._tables: tuple[Stack[Embedding], ...] = ()
         self.text_emb = Embedding(config.text_card + 1, config.dim)
         self.audio_embs = [Embedding(config.card + 1, config.dim) for _ in range(config.n_q)]
@@ -129,16 +128,6 @@ class Lm(Module):
     def dtype(self) -> mx.Dtype:
         """The type that it computes in."""
         return self._dtype
-
-    @property
-    def kernel_stacks(self) -> dict[str, mx.array] | None:
-        """The weights as our own kernel reads them, of which the modules' are views; None until
-        it is used."""
-        return self._kernel_stacks
-
-    def set_kernel_stacks(self, stacks: dict[str, mx.array] | None) -> None:
-        """Called by the kernel's runner at its first use, and when it is not to run after all."""
-        self._kernel_stacks = stacks
 
     def set_dtype_of_activations(self, dtype: mx.Dtype) -> None:
         """Called by the loader once the weights are in."""

@@ -15,6 +15,7 @@ from moshi_tui.model.kernel import source
 from moshi_tui.model.kernel.pack import formats, stacked
 from moshi_tui.model.kernel.source import Layout, Tuning
 from moshi_tui.model.lm import Lm
+from moshi_tui.model.per_model import PerModel
 from moshi_tui.model.runner import Plan, RunnerName, Tokens
 from moshi_tui.model.sampling import gumbel
 
@@ -32,6 +33,9 @@ _OLDEST = 7
 
 _MULTIPROCESSORS = 16
 """CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT of the CUDA driver."""
+
+
+_stacks = PerModel[dict[str, mx.array]]()
 
 
 class StuckError(MoshiTuiError):
@@ -164,16 +168,13 @@ def layout_of(model: Lm, tuning: Tuning) -> Layout | str:
 
 def stacks_of(model: Lm) -> dict[str, mx.array]:
     """The model's stacks; made once for each model."""
-    stacks = model.kernel_stacks
-    if stacks is None:
-        stacks = stacked(model)
-        model.set_kernel_stacks(stacks)
-    return stacks
+    stacks = _stacks.get(model)
+    return _stacks.set(model, stacked(model)) if stacks is None else stacks
 
 
 def let_go(model: Lm) -> None:
     """Forget the stacks: for a model that another runner steps."""
-    model.set_kernel_stacks(None)
+    _stacks.drop(model)
 
 
 def on_cuda(layout: Layout) -> Launch:
