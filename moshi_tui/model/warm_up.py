@@ -17,6 +17,8 @@ from moshi_tui.model.generate import Generator
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+SLOW_S = 3.0
+"""A warm-up that has built nothing new after so long is building its first."""
 
 Tell = Callable[[str, float | None], None]
 """What is going on, and how much of it is done, from 0 to 1 where that is known."""
@@ -99,11 +101,14 @@ def telling_of_kernels(tick: Tick, tick_s: float = TICK_S) -> Iterator[None]:
 
     def watch() -> None:
         told = before or -1  # at a first start it is told before there is one
+        waited = 0.0
         while not done.wait(tick_s):
-            now = kernels_built() or 0
+            now, waited = kernels_built() or 0, waited + tick_s
             if now > told:
                 told = now
                 tick(building(now - before, first=not before))
+            elif now == before and SLOW_S <= waited < SLOW_S + tick_s:
+                tick(building(0, first=False))
 
     thread = threading.Thread(target=watch, name="kernels", daemon=True)
     thread.start()
@@ -119,5 +124,7 @@ def building(kernels: int, *, first: bool) -> str:
     if first:
         so_far = f" ({kernels} so far)" if kernels else ""
         return f"first start, up to 30 s: building kernels for {device_name()}{so_far}"
+    if not kernels:
+        return f"after an update, up to 15 s: building for {device_name()}"
     plural = "" if kernels == 1 else "s"
     return f"new: {kernels} kernel{plural} built for {device_name()}"

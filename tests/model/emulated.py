@@ -27,17 +27,17 @@ needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is 
 _NUMBERS = {mx.int32: "int", mx.uint32: "unsigned", mx.float32: "float"}
 
 
-def runner(plan, folder: Path, tuning: Tuning = TUNING) -> KernelRunner:
-    return KernelRunner(plan, tuning, launch=lambda layout: launch_on_cpu(layout, folder))
+def runner(plan, folder: Path, tuning: Tuning = TUNING, *, timed: bool = False) -> KernelRunner:
+    return KernelRunner(plan, tuning, launch=lambda layout: launch_on_cpu(layout, folder, timed))
 
 
-def launch_on_cpu(layout: Layout, folder: Path) -> Launch:
+def launch_on_cpu(layout: Layout, folder: Path, timed: bool) -> Launch:
     built: list[ctypes.CDLL] = []
 
     def launch(inputs: Sequence[mx.array]) -> mx.array:
         mx.eval(inputs)
         if not built:
-            built.append(build(layout, [array.dtype for array in inputs], folder))
+            built.append(build(layout, [array.dtype for array in inputs], folder, timed))
         spoken = np.zeros(1 + layout.config.dep_q, np.int32)
         pointers = (ctypes.c_void_p * len(inputs))(*[address(array) for array in inputs])
         built[0].launch(pointers, ctypes.c_void_p(spoken.ctypes.data))
@@ -53,13 +53,13 @@ def address(array: mx.array) -> int:
     return int(np.array(numbers, copy=False).ctypes.data)
 
 
-def build(layout: Layout, types: list[mx.Dtype], folder: Path) -> ctypes.CDLL:
+def build(layout: Layout, types: list[mx.Dtype], folder: Path, timed: bool) -> ctypes.CDLL:
     arguments = "\n".join(
         f"auto {name} = static_cast<const {_NUMBERS.get(kind, 'void')}*>(inputs[{i}]);"
         for i, (name, kind) in enumerate(zip(source.inputs(layout.formats), types, strict=True))
     )
     text = f"""#include "{EMULATOR}"
-{source.header(layout)}
+{source.header(layout, timed=timed)}
 extern "C" void launch(const void** inputs, int* spoken) {{
   emulated::launch({layout.tuning.blocks}, {layout.tuning.threads}, [=] {{
 {arguments}

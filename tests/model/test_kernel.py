@@ -17,6 +17,7 @@ from moshi_tui.model.kernel.source import Tuning
 from moshi_tui.model.layers import named_parameters
 from moshi_tui.model.runner import Plan
 from moshi_tui.model.sampling import Sampler
+from tests.bench.kernel import phases, ticks
 from tests.model import emulated
 from tests.model.small import write_checkpoint
 from tests.model.test_golden import GOLDEN
@@ -143,6 +144,19 @@ def test_how_the_work_is_parted_does_not_matter(tmp_path, builds):
         tokens = [np.arange(9, dtype=np.int32) + step for step in range(5)]
         said.append([runner.step(each, 1, step).tolist() for step, each in enumerate(tokens)])
     assert said[0] == said[1]
+
+
+@emulated.needs_compiler
+def test_the_times_of_all_barriers_are_told_if_asked(tmp_path, builds):
+    model = load(write_checkpoint(tmp_path))
+    runner = emulated.runner(plan_of(model), builds, timed=True)
+    for step in range(2):
+        runner.step(np.zeros(9, np.int32), 1, step)
+    names = phases(model.config)
+    times = ticks(runner, len(names) + 1)
+    assert (np.diff(times[:-1].reshape(-1)) % 2**32 < 2**31).all()  # 32 bits of the clock
+    assert times[0, 0] > 0
+    assert times[-1].tolist() == [0, 0]
 
 
 @emulated.needs_compiler

@@ -177,9 +177,10 @@ def let_go(model: Lm) -> None:
     _stacks.drop(model)
 
 
-def on_cuda(layout: Layout) -> Launch:
-    """The kernel on MLX's CUDA backend, which builds it at its first use (seconds) and keeps it."""
-    header, body = source.header(layout), source.body(layout.formats)
+def on_cuda(layout: Layout, *, timed: bool = False) -> Launch:
+    """The kernel on MLX's CUDA backend, which builds it at its first use (seconds) and keeps it;
+    `timed` as for `source.header`."""
+    header, body = source.header(layout, timed=timed), source.body(layout.formats)
     kernel: Any = mx.fast.cuda_kernel(
         name=source.kernel_name(header + body),
         input_names=source.inputs(layout.formats),

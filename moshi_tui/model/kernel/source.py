@@ -108,8 +108,13 @@ def _up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
-def header(layout: Layout) -> str:
-    """Sizes as #defines, the types of the matrices, then step.cu."""
+def header(layout: Layout, *, timed: bool = False) -> str:
+    """Sizes as #defines, the types of the matrices, then step.cu.
+
+    Args:
+        timed: let the first block write down, from `sync[2]` on, at which tick of its clock (32
+            bits of it) it came to each barrier and when that opened.
+    """
     c, head_dim = layout.config, layout.config.dim // layout.config.num_heads
     depth_head_dim = c.depformer_dim // c.depformer_num_heads
     sizes: dict[str, object] = {
@@ -145,6 +150,8 @@ def header(layout: Layout) -> str:
         "DEPTH_HIDDEN": layout.depth_hidden,
     }
     lines = [f"#define {name} {value}" for name, value in sizes.items()]
+    if timed:
+        lines.append("#define TIMED")
     lines += [f"#define {_camel(name)} {f.cuda}" for name, f in layout.formats.items()]
     return "\n".join([*lines, "", step_text()])
 

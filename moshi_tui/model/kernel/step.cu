@@ -32,6 +32,9 @@ struct alignas(16) Shared {
 struct Grid {
   unsigned* counter;  // arrivals at barriers since the buffer was made; wraps
   unsigned target;    // arrivals after which the next barrier opens
+#ifdef TIMED
+  unsigned at;        // where after the counter the times of the next barrier go
+#endif
 };
 
 #ifndef EMULATED
@@ -116,6 +119,9 @@ DEVICE void relax() {}
 // Until all blocks have come. A GPU that can't hold all blocks at once would wait for ever: after
 // PATIENCE clock ticks it is given up, and so are all later barriers; the result says so.
 DEVICE void barrier(Grid& grid, Shared& sh) {
+#ifdef TIMED
+  const long long came = now();
+#endif
   __syncthreads();
   grid.target += gridDim.x;
   if (threadIdx.x == 0) {
@@ -127,6 +133,13 @@ DEVICE void barrier(Grid& grid, Shared& sh) {
     }
   }
   __syncthreads();
+#ifdef TIMED
+  if (blockIdx.x == 0 && threadIdx.x == 0) {
+    grid.counter[grid.at] = static_cast<unsigned>(came);
+    grid.counter[grid.at + 1] = static_cast<unsigned>(now());
+  }
+  grid.at += 2;
+#endif
 }
 
 DEVICE float block_sum(float v, Shared& sh) {
@@ -942,6 +955,9 @@ DEVICE void depth_slice(const Step& s, int slice, int token, Grid& grid, Shared&
 DEVICE void moshi_step(const Step& s, Shared& sh) {
   if (threadIdx.x == 0) sh.stuck = 0;
   Grid grid = {s.sync, arrived(s.sync + 1)};
+#ifdef TIMED
+  grid.at = 2;
+#endif
   temporal(s, grid, sh);
   heads(s, sh);
   barrier(grid, sh);
