@@ -1,1 +1,1 @@
-"""A step in one launch: our own CUDA kernel. `step.cu` is the kernel, `runner.py` uses it."""
+"""A step in one launch: our own CUDA kernel. `step.cu` is where to begin, `runner.py` uses it."""

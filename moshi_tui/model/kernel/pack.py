@@ -40,7 +40,7 @@ class Format:
 
     @property
     def cuda(self) -> str:
-        """The type in step.cu."""
+        """The type in products.cuh."""
         return f"Matrix<{self.bits}, {self.group}, {TYPES[self.dtype]}>"
 
 

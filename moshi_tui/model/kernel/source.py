@@ -1,4 +1,5 @@
-"""The kernel's text: the sizes of one model before step.cu, and a body that names its arguments."""
+"""The kernel's text: the sizes of one model, the files beside this one, and a body that names its
+arguments."""
 
 from __future__ import annotations
 
@@ -19,6 +20,18 @@ SHARED_BYTES = 48 * 1024
 HISTOGRAM = 256
 PATIENCE = 4_000_000_000
 """Clock ticks (about two seconds) after which a barrier is given up."""
+
+FILES = (
+    "blocks.cuh",
+    "products.cuh",
+    "layout.cuh",
+    "attention.cuh",
+    "temporal.cuh",
+    "draw.cuh",
+    "depth.cuh",
+    "step.cu",
+)
+"""In the order in which they need each other."""
 
 ARGUMENTS = ("controls", "sampling", "noise", "condition", "ring", "scratch", "sync")
 """Inputs before the weights; the last three are written to."""
@@ -109,7 +122,7 @@ def _up(n: int, multiple: int) -> int:
 
 
 def header(layout: Layout, *, timed: bool = False) -> str:
-    """Sizes as #defines, the types of the matrices, then step.cu.
+    """Sizes as #defines, the types of the matrices, then the kernel's files.
 
     Args:
         timed: let the first block write down, from `sync[2]` on, at which tick of its clock (32
@@ -157,8 +170,9 @@ def header(layout: Layout, *, timed: bool = False) -> str:
 
 
 def step_text() -> str:
-    """step.cu."""
-    return (resources.files(__package__) / "step.cu").read_text(encoding="utf-8")
+    """The kernel's files, one after another: MLX takes one text."""
+    folder = resources.files(__package__)
+    return "\n".join((folder / file).read_text(encoding="utf-8") for file in FILES)
 
 
 def inputs(formats: Mapping[str, Format]) -> list[str]:
