@@ -66,7 +66,7 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Makes assets/screenshot.svg.")
     parser.add_argument("--out", type=Path, default=TARGET)
-    parser.add_argument("--words", type=int, default=25, help="wait for so many words")
+    parser.add_argument("--words", type=int, default=85, help="wait for so many words")
     parser.add_argument("--timeout", type=float, default=120.0, help="seconds to wait for them")
     options = parser.parse_args()
     return asyncio.run(make(options.out, options.words, options.timeout))
