@@ -8,7 +8,7 @@ import pytest
 from moshi_tui.config import CheckpointOptions, Settings
 from moshi_tui.doctor.chosen import Chosen, choose
 from moshi_tui.doctor.machine import check_device, check_memory
-from moshi_tui.ram import Ram, ram
+from moshi_tui.ram import Ram
 from moshi_tui.settings.layers import Given
 from tests.doctor.conftest import GB, machine
 
@@ -107,46 +107,3 @@ def test_little_room_is_said() -> None:
 def test_the_demo_needs_next_to_nothing() -> None:
     small = Ram(2 * GB, GB, limited=False)
     assert check_memory(machine("CPU"), small, chosen(None, demo=True)).verdict == "ok"
-
-
-# ---- memory of this process
-
-
-def fill(root: Path, **files: str) -> Path:
-    for name, text in {"proc/meminfo": MEMINFO, **files}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
-
-
-MEMINFO = "MemTotal:       16000000 kB\nMemFree: 1 kB\nMemAvailable:   12000000 kB\nHugePages: 0\n"
-
-
-def test_memory_of_the_machine(tmp_path: Path) -> None:
-    assert ram(fill(tmp_path)) == Ram(16_384_000_000, 12_288_000_000, limited=False)
-
-
-def test_memory_of_a_container(tmp_path: Path) -> None:
-    group = "sys/fs/cgroup/docker/abc"
-    files = {
-        "proc/self/cgroup": "0::/docker/abc\n",
-        f"{group}/memory.max": "max\n",
-        "sys/fs/cgroup/docker/memory.max": f"{8 * GB}\n",
-        "sys/fs/cgroup/docker/memory.current": f"{5 * GB}\n",
-        "sys/fs/cgroup/docker/memory.stat": f"anon 1\ninactive_file {2 * GB}\n",
-    }
-    assert ram(fill(tmp_path, **files)) == Ram(8 * GB, 5 * GB, limited=True)
-
-
-def test_memory_of_an_older_container(tmp_path: Path) -> None:
-    files = {
-        "proc/self/cgroup": "5:memory:/box\n3:cpu:/box\n",
-        "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GB}",
-        "sys/fs/cgroup/memory/memory.usage_in_bytes": f"{GB}",
-    }
-    assert ram(fill(tmp_path, **files)) == Ram(4 * GB, 3 * GB, limited=True)
-
-
-def test_memory_of_a_system_that_says_little(tmp_path: Path) -> None:
-    found = ram(tmp_path)
-    assert found.available == found.total > GB

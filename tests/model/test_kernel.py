@@ -243,6 +243,14 @@ def test_what_it_cannot_run_is_said(tmp_path):
     assert "shared memory" in replace(layout, formats=layout.formats | wide).problem
 
 
-def test_a_kernels_name_says_what_it_is():
-    assert source.kernel_name("a") != source.kernel_name("b")
-    assert source.kernel_name("a") == source.kernel_name("a")
+def test_another_kernel_has_another_name(tmp_path):
+    """MLX would take what it has built under the same one."""
+    model = load(write_checkpoint(tmp_path))
+
+    def name(tuning, *, timed=False):
+        return source.kernel_name(source.header(layout_of(model, tuning), timed=timed))
+
+    tunings = Tuning(2), Tuning(2, loads_ahead=2), Tuning(2, threads=96)
+    names = [*map(name, tunings), name(Tuning(2), timed=True)]
+    assert len(set(names)) == 4
+    assert name(Tuning(2)) == names[0]

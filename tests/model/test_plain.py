@@ -21,7 +21,9 @@ def filled(module, seed, bits=None):
     return module
 
 
-def test_stacking_changes_no_number_and_takes_no_memory(model):
+@pytest.mark.parametrize("quant", [None, 4])
+def test_stacking_changes_no_number_and_takes_no_memory(tmp_path, quant):
+    model = load(write_checkpoint(tmp_path), quant)  # of which nobody else has stacked anything
     before = {name: np.array(value) for name, value in named_parameters(model).items()}
     mx.clear_cache()
     held = mx.get_active_memory()

@@ -39,7 +39,7 @@ struct Step {
   DepthLinearOut depth_linear_out;
 };
 
-// Parts of `scratch`, in floats. The logits come first: tests read them.
+// Parts of `scratch`, in floats.
 constexpr size_t TEXT_LOGITS = 0;
 constexpr size_t AUDIO_LOGITS = TEXT_LOGITS + TEXT_CARD_4;
 constexpr size_t X = AUDIO_LOGITS + DEP_Q * CARD_4;
