@@ -279,7 +279,7 @@ def _add_bench_options(options: argparse._ArgumentGroup) -> None:
     add(
         "--quant",
         metavar="BITS",
-        help="4, 8 or bf16, which a CPU computes in float32 (default 4; demo: bf16)",
+        help="4, 8 or bf16, which a CPU computes in float32 (default 4; demo: 8)",
     )
     runners = f"what computes the steps: {', '.join(RUNNERS)} (default: the fastest)"
     add("--runner", metavar="NAME", help=runners)

@@ -171,9 +171,9 @@ class CheckpointOptions:
     )
     demo: bool = field(
         default=False,
-        metadata=_about("a tiny built-in model that babbles: no download", in_file=False),
+        metadata=_about("Pocket Moshi, a tiny model: no download", in_file=False),
     )
-    """The small built-in checkpoint."""
+    """The small checkpoint that comes with the program."""
 
 
 @dataclass(frozen=True)

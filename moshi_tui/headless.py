@@ -42,8 +42,10 @@ from moshi_tui.session.events import (
     Skipped,
     TextPiece,
     Underrun,
+    UserSaid,
 )
 from moshi_tui.session.pauses import Pauses
+from moshi_tui.session.pocket import POCKET_MOSHI, POCKET_WORDS
 from moshi_tui.session.stats import Skips, Stats
 from moshi_tui.session.trace import check_trace
 
@@ -116,7 +118,11 @@ def _follow(
             case Ready():
                 end = float("inf") if seconds is None else time.monotonic() + seconds
                 _say(f"{event.info.model} {event.info.quant} on {event.info.device}")
+                if event.info.model == POCKET_MOSHI:
+                    _say(POCKET_WORDS)
                 _say(f"hearing {event.info.microphone}, speaking to {event.info.speaker}")
+            case UserSaid():
+                _say(f"demo user: {event.text}")
             case Notice():
                 _say(_sentences(event.title, event.message, event.hint))
             case DeviceLost(side=side):
@@ -205,6 +211,8 @@ def _show_progress(
                 case Loading():
                     bar.update(task, description=f"{event.stage}: {_loading_words(event)}")
                 case Ready():
+                    if event.info.model == POCKET_MOSHI:
+                        console.print(f"moshi-tui: {POCKET_WORDS}", markup=False, highlight=False)
                     bar.update(task, description=frames.name, total=frames.seconds)
                 case TextPiece():
                     writer.add(event)

@@ -16,7 +16,7 @@ CONFIG_VARIABLE = "MOSHI_TUI_CONFIG"
 
 
 def cache_dir() -> Path:
-    """The folder for what can be made again, such as the demo checkpoint (not created here)."""
+    """The folder for what can be made again, such as built kernels (not created here)."""
     return Path(platformdirs.user_cache_dir(APP, appauthor=False))
 
 

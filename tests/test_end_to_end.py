@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from moshi_tui.demo.checkpoint import NAMES, demo_folder
+from moshi_tui.demo.checkpoint import TOKENIZER, demo_file
 from moshi_tui.frames import FRAME_SECONDS
 from moshi_tui.model.tokenizer import TextTokenizer
 from tests.pulse import pulse, running_pulse  # noqa: F401 - a fixture
@@ -154,7 +154,7 @@ def test_a_talk(terminal, pulse, speech, tmp_path):  # noqa: F811
 
     # The transcript is what the tokens say: read once more from the log, piece by piece.
     log, tokens = logged(tmp_path)
-    vocabulary = TextTokenizer(demo_folder() / NAMES["tokenizer_name"])
+    vocabulary = TextTokenizer(demo_file(TOKENIZER))
     expected = as_shown([vocabulary.piece(token) for _, token in tokens if token >= 0])
     assert shown
     assert expected.startswith(shown)

@@ -33,18 +33,14 @@ CATCH_UP_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
-class FileMicrophone:
-    """Plays a sound file, or an array, into a ring in real time. A `base.Source`.
-
-    After its end follow silence and `finished`. The file is read while it plays.
+class VoiceMicrophone:
+    """Somebody who is not there speaks into it, in real time. A `base.Source`.
 
     Args:
-        source: a file, or float32 [n] at 24 kHz.
-        loop: begin again at the end, for ever.
-        gap_s: silence after each round of a loop.
+        name: for the person.
+        speak: called every 20 ms on a thread of its own; gives the next block [MIC_BLOCK] float32,
+            at 24 kHz.
         clock, wait: what tells and spends time; replaced in tests.
-
-    Raises MoshiTuiError if the file can't be opened.
     """
 
     device = None
@@ -54,49 +50,82 @@ class FileMicrophone:
 
     def __init__(
         self,
-        source: Path | Pcm,
+        name: str,
+        speak: Callable[[], Pcm],
         *,
-        loop: bool = False,
-        gap_s: float = 0.0,
         ring_s: float = RING_SECONDS,
         clock: Clock = time.monotonic,
         wait: Wait = threading.Event.wait,
     ) -> None:
-        self.name = source.name if isinstance(source, Path) else "recorded sound"
+        self.name = name
         self.ring = Ring(round(self.rate * ring_s), overwrite=True)
         self.finished = False
-        """The whole file has been pushed."""
+        """It was a file, and all of it has been pushed."""
         self.stamp: Stamp | None = None
+        self._speak = speak
+        self._ticker = _Ticker("voice-mic", MIC_BLOCK / self.rate, self._tick, clock, wait)
+
+    @property
+    def failed(self) -> str | None:
+        """One sentence if nothing more can be said, else None."""
+        return self._ticker.failed
+
+    def start(self) -> None:
+        """Begin to speak."""
+        self._ticker.start()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._ticker.stop()
+
+    def _tick(self, due: float) -> bool:
+        self.ring.push(self._speak())
+        self.stamp = (self.ring.pushed, due)
+        return True
+
+
+class FileMicrophone(VoiceMicrophone):
+    """Plays a sound file, or an array, into a ring in real time. A `base.Source`.
+
+    After its end follow silence and `finished`. The file is read while it plays.
+
+    Args:
+        source: a file, or float32 [n] at 24 kHz.
+        loop: begin again at the end, for ever.
+        clock, wait: what tells and spends time; replaced in tests.
+
+    Raises MoshiTuiError if the file can't be opened.
+    """
+
+    def __init__(
+        self,
+        source: Path | Pcm,
+        *,
+        loop: bool = False,
+        ring_s: float = RING_SECONDS,
+        clock: Clock = time.monotonic,
+        wait: Wait = threading.Event.wait,
+    ) -> None:
+        name = source.name if isinstance(source, Path) else "recorded sound"
+        super().__init__(name, self._next, ring_s=ring_s, clock=clock, wait=wait)
         if isinstance(source, Path):
             AudioReader(source).close()  # complains now rather than later
         elif len(source) == 0:
             raise ValueError("an empty array")
-        self._blocks = _blocks(_rounds(source, loop=loop, gap=round(gap_s * self.rate)))
+        self._blocks = _blocks(_rounds(source, loop=loop))
         self._silence = np.zeros(MIC_BLOCK, np.float32)
-        self._ticker = _Ticker("file-mic", MIC_BLOCK / self.rate, self._tick, clock, wait)
-
-    @property
-    def failed(self) -> str | None:
-        """One sentence if the file could not be read on, else None."""
-        return self._ticker.failed
-
-    def start(self) -> None:
-        """Begin to play the file."""
-        self._ticker.start()
 
     def close(self) -> None:
         """Stop for good."""
         if self._ticker.stop():
             self._blocks.close()
 
-    def _tick(self, due: float) -> bool:
+    def _next(self) -> Pcm:
         block = next(self._blocks, None)
         if block is None:
             self.finished = True
             block = self._silence
-        self.ring.push(block)
-        self.stamp = (self.ring.pushed, due)
-        return True
+        return block
 
 
 class NullSpeaker:
@@ -241,7 +270,7 @@ class _Ticker:
             going = self._tick(start + ticks * self._period_s)
 
 
-def _rounds(source: Path | Pcm, *, loop: bool, gap: int) -> Iterator[Pcm]:
+def _rounds(source: Path | Pcm, *, loop: bool) -> Iterator[Pcm]:
     while True:
         if isinstance(source, Path):
             with AudioReader(source) as reader:
@@ -250,7 +279,6 @@ def _rounds(source: Path | Pcm, *, loop: bool, gap: int) -> Iterator[Pcm]:
             yield source
         if not loop:
             return
-        yield np.zeros(gap, np.float32)
 
 
 def _blocks(chunks: Iterator[Pcm]) -> Generator[Pcm, None, None]:

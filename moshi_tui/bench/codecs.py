@@ -1,4 +1,4 @@
-"""The codec of a shape with random weights, to be timed: no download is needed."""
+"""The codec of a shape, to be timed: no download is needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from moshi_tui.codec.base import Codec
 from moshi_tui.codec.pocket import Pocket
 from moshi_tui.codec.random_mimi import write_random_mimi
-from moshi_tui.demo.mimi import POCKET, write_mimi
+from moshi_tui.demo.checkpoint import CODEC, demo_file
 from moshi_tui.model.config import LmConfig
 
 SHORT = {"max_seq_len": 4_000, "turn": 1_000, "overlap": 100}
@@ -26,17 +26,18 @@ class Codecs:
     """Takes those that it speaks."""
 
 
-def open_codecs(shape: str, config: LmConfig, seed: int) -> Codecs:
-    """The demo's small codec for "demo", rustymimi with the published sizes for the others.
+def open_codecs(shape: str, config: LmConfig) -> Codecs:
+    """The demo's own for "demo"; for the others rustymimi with the published sizes and random
+    weights.
 
-    Raises MoshiTuiError: no space for the weights; ImportError: rustymimi is not installed.
+    Raises MoshiTuiError: no space for the weights, or the demo's are damaged; ImportError:
+    rustymimi is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="moshi-tui-bench-") as folder:
-        if shape == "demo":
-            path = Path(folder) / "mimi.safetensors"
-            write_mimi(path, POCKET, seed, tonal=False)
-            return Codecs(Pocket.open(path, config.n_user), Pocket.open(path, config.dep_q))
-        from moshi_tui.codec.rusty import Rusty
+    if shape == "demo":
+        path = demo_file(CODEC)
+        return Codecs(Pocket.open(path, config.n_user), Pocket.open(path, config.dep_q))
+    from moshi_tui.codec.rusty import Rusty
 
+    with tempfile.TemporaryDirectory(prefix="moshi-tui-bench-") as folder:
         path = write_random_mimi(Path(folder))
         return Codecs(Rusty(path, config.n_user, **SHORT), Rusty(path, config.dep_q, **SHORT))

@@ -21,7 +21,7 @@ from moshi_tui.bench.codecs import Codecs, open_codecs
 from moshi_tui.bench.speed_plan import Plan
 from moshi_tui.codec.base import Codes as FrameCodes
 from moshi_tui.codec.base import Pcm
-from moshi_tui.demo.mimi import speechlike
+from moshi_tui.codec.speechlike import speechlike
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES
 from moshi_tui.model import device
@@ -304,7 +304,7 @@ def _weigh(plan: Plan, generator: Generator, peak_warm_up: int, peak_making: int
 
 
 def _time_codec(plan: Plan) -> tuple[Codecs, CodecSpeed]:
-    codecs = open_codecs(plan.shape, plan.config, plan.seed)
+    codecs = open_codecs(plan.shape, plan.config)
     frames = _frames(plan)
     # Both have had their first frame before one is timed.
     said = [_as_spoken(codecs.encoder.encode(next(frames)), plan)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from moshi_tui.demo.lm import DEMO_CONFIG
+from moshi_tui.demo.checkpoint import BITS, demo_config
 from moshi_tui.errors import MoshiTuiError, UsageError
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.device import DeviceReport
@@ -86,8 +86,8 @@ def make_plan(options: SpeedOptions, device: DeviceReport) -> Plan:
     shape, why = options.shape, ""
     if shape is None:
         shape, why = _choose(QUANTS[options.quant or "4"], device)
-    bits = QUANTS[options.quant or ("bf16" if shape == DEMO else "4")]
-    config = LmConfig.from_dict(DEMO_CONFIG) if shape == DEMO else SHAPES[shape]
+    bits = QUANTS[options.quant or (str(BITS) if shape == DEMO else "4")]
+    config = LmConfig.from_dict(demo_config()) if shape == DEMO else SHAPES[shape]
     _check_room(shape, config, bits, device)
     quick = options.quick
     return Plan(

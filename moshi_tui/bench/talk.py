@@ -1,6 +1,6 @@
 """Recorded speech for both sides of a simulated talk, and the truth about where it is speech.
 
-The recording that `--demo` plays (six utterances) is cut at its pauses; each side says them in an
+A recording of six utterances is cut at its pauses; each side says them in an
 order and with gaps of its own, so that both talk 40 % of the time and sometimes at once.
 """
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-import moshi_tui.demo
 from moshi_tui.audio.files import read_audio
 from moshi_tui.audio.ring import Pcm
 from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
@@ -27,7 +26,7 @@ USER_NOISE_DB = -62.0
 MOSHI_NOISE_DB = -75.0
 """What a codec makes of silence, dBFS."""
 
-_SPEECH = Path(moshi_tui.demo.__file__).with_name("speech.ogg")
+_SPEECH = Path(__file__).with_name("speech.ogg")
 _BELOW_LOUDNESS_DB = 30.0
 """A block further below the loudness of the speech than this is none (weak consonants are 20 to
 25 dB below, breath and reverberation 40)."""

@@ -58,7 +58,7 @@ def resolve(
     """Find the files, downloading those that are neither given nor cached.
 
     What is in the hub's cache is used without a network and without a token. `options.demo` is not
-    looked at: the session makes the demo checkpoint itself.
+    looked at: the session knows where the demo's files are.
 
     Args:
         options: what the person chose.

@@ -1,1 +1,1 @@
-"""What `--demo` runs on: a small random checkpoint and a recorded voice."""
+"""What `--demo` runs on: Pocket Moshi, a small trained checkpoint, and somebody who talks to it."""

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import redirect_stdout
 from functools import partial
 
-from moshi_tui import __version__, paths
+from moshi_tui import __version__
 from moshi_tui.config import Settings
 from moshi_tui.doctor import files, machine, sound, speed, terminal
 from moshi_tui.doctor.chosen import Chosen, choose
@@ -17,6 +17,7 @@ from moshi_tui.doctor.findings import Check, Finding, findings_of, worst
 from moshi_tui.doctor.python import check_packages, check_python, installed, this_interpreter
 from moshi_tui.doctor.show import Printer, busy_stream, document
 from moshi_tui.ram import ram
+from moshi_tui.session.pocket import POCKET_MOSHI
 from moshi_tui.settings.layers import Layer
 
 
@@ -60,7 +61,7 @@ def run(settings: Settings, as_json: bool, bench: bool, given: Layer | None = No
 def _wanted(chosen: Chosen) -> str:
     if chosen.suggested:
         return f"{chosen.label}: no model was chosen, so the smallest"
-    return "the demo" if chosen.demo else chosen.label
+    return f"the demo, {POCKET_MOSHI}" if chosen.demo else chosen.label
 
 
 class _Teller:
@@ -120,7 +121,7 @@ def quick_checks(chosen: Chosen) -> list[Check]:
         Check(
             "checkpoint",
             "asking the hub what is to be fetched",
-            partial(files.check_files, chosen, paths.cache_dir()),
+            partial(files.check_files, chosen),
         ),
         Check(
             "sound",

@@ -12,13 +12,14 @@ from moshi_tui.checkpoint import Cancelled, Plan, PlannedFile, plan, size_words,
 from moshi_tui.checkpoint.hub import MARGIN, Hub, free_space
 from moshi_tui.clean import clean
 from moshi_tui.config import CheckpointOptions
+from moshi_tui.demo.checkpoint import demo_folder
 from moshi_tui.doctor.chosen import SMALLEST, Chosen
 from moshi_tui.doctor.findings import Finding, failed
 from moshi_tui.errors import MoshiTuiError
+from moshi_tui.session.pocket import SMALL
 
 SCANT = 2_000_000_000
 """Bytes that had better stay free beside a download."""
-DEMO_BYTES = 60_000_000
 
 ASK_SECONDS = 30.0
 """A hub that answers more slowly than that can't be planned with."""
@@ -44,19 +45,12 @@ def plan_in_time(options: CheckpointOptions) -> Plan:
 
 def check_files(
     chosen: Chosen,
-    demo_cache: Path,
     make_plan: MakePlan = plan_in_time,
     free: Callable[[Path], int] = free_space,
 ) -> list[Finding]:
-    """Checkpoint and disk.
-
-    Args:
-        demo_cache: the folder in which the demo makes its own checkpoint.
-    """
+    """Checkpoint and disk."""
     if chosen.demo:
-        summary = "the demo makes its own: nothing to download"
-        disk = _disk(demo_cache, DEMO_BYTES, 0, free)
-        return [Finding("checkpoint", "ok", summary, data={"to_fetch_bytes": 0}), disk]
+        return [_pocket()]
     try:
         planned = make_plan(chosen.settings.checkpoint)
     except MoshiTuiError as error:
@@ -67,6 +61,17 @@ def check_files(
     if missing is None:
         return [finding, _disk_for_unknown(planned.cache, chosen, free)]
     return [finding, _disk(planned.cache, missing, MARGIN if missing else 0, free)]
+
+
+def _pocket() -> Finding:
+    """The demo's files, which take no more of the disk."""
+    try:
+        folder = demo_folder()
+    except MoshiTuiError as error:
+        return failed("checkpoint", error)
+    summary = f"{SMALL} that comes with the program: nothing to download"
+    where = (clean(str(folder)),)
+    return Finding("checkpoint", "ok", summary, where, data={"to_fetch_bytes": 0})
 
 
 def _checkpoint(planned: Plan) -> Finding:

@@ -21,7 +21,7 @@ NO_PORTAUDIO = "PortAudio is missing"
 """The title of that error: the demo does without."""
 
 NO_CARD = (
-    "Without one: moshi-tui --demo, where Moshi hears a recorded voice, and moshi-tui run for "
+    "Without one: moshi-tui --demo, where somebody else talks with Moshi, and moshi-tui run for "
     "sound files."
 )
 

@@ -7,11 +7,13 @@ from fractions import Fraction
 from statistics import median
 from typing import Any
 
+from moshi_tui.demo.checkpoint import BITS
 from moshi_tui.doctor.child import Answer, ask
 from moshi_tui.doctor.chosen import Chosen
 from moshi_tui.doctor.findings import Finding, Verdict, failed, gigabytes
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SECONDS
+from moshi_tui.session.pocket import POCKET_MOSHI
 
 BUDGET_MS = FRAME_SECONDS * 1000
 """A step that takes longer than a frame lasts falls behind."""
@@ -54,7 +56,7 @@ def _timed(label: str, chosen: Chosen, ask: Ask) -> Finding:
     name = "demo speed" if demo and not chosen.demo else "speed"
     request = {
         "demo": demo,
-        "bits": None if demo else chosen.bits,
+        "bits": BITS if demo else chosen.bits,
         "seconds": 2.0 if demo else STEP_SECONDS,
         "at_least": LEAST_STEPS,
         "limit_s": STEP_LIMIT_SECONDS,
@@ -69,7 +71,8 @@ def _timed(label: str, chosen: Chosen, ask: Ask) -> Finding:
     details = (f"measured with a full context: {_spread(ms)}",)
     advice = "" if verdict == "ok" else _advice(label, verdict)
     data = {"model": label, "median_ms": middle, **result, "budget_ms": BUDGET_MS}
-    return Finding(name, verdict, f"{label}: {words}", details, advice, data)
+    model = POCKET_MOSHI if demo else label
+    return Finding(name, verdict, f"{model}: {words}", details, advice, data)
 
 
 def check_codec(ask: Ask = ask) -> list[Finding]:

@@ -70,12 +70,12 @@ def device(request: Request) -> Iterator[Result]:
 
 def steps(request: Request) -> Iterator[Result]:
     """Time steps of a random model: of Moshi 7B with `bits`, or with `demo` of the demo."""
-    from moshi_tui.demo.lm import DEMO_CONFIG
+    from moshi_tui.demo.checkpoint import demo_config
     from moshi_tui.model.config import MOSHI_7B, LmConfig
     from moshi_tui.model.device import peak_memory, release
     from moshi_tui.model.random_weights import random_model, time_steps
 
-    config = LmConfig.from_dict(DEMO_CONFIG) if request["demo"] else MOSHI_7B
+    config = LmConfig.from_dict(demo_config()) if request["demo"] else MOSHI_7B
     model = random_model(config, request["bits"])
     times = time_steps(
         model,
@@ -100,7 +100,7 @@ def codec(request: Request) -> Iterator[Result]:
         encoder, decoder = Rusty(path, 8, **few), Rusty(path, 8, **few)
     import numpy as np
 
-    from moshi_tui.demo.mimi import speechlike
+    from moshi_tui.codec.speechlike import speechlike
     from moshi_tui.frames import FRAME_SAMPLES
 
     pcm = speechlike(1, seed=1)[:FRAME_SAMPLES]

@@ -220,6 +220,7 @@ _CLOSING = "\"')]»”’"
 """May stand behind the end of a sentence."""
 _ENDS = {"input": "Microphone", "output": "Speaker"}
 _WORDS: dict[str, Callable[[Record], str]] = {
+    "user_said": lambda r: f"Demo user: {r['text']}",
     "mute": lambda r: "Muted" if r["muted"] else "Unmuted",
     "reset": lambda r: "Reset: Moshi has forgotten the talk so far",
     "device": lambda r: f"{_ENDS[r['side']]}: {r['name']}",

@@ -77,7 +77,7 @@ def named_checkpoint(recording: Recording) -> CheckpointOptions:
 def sources(options: CheckpointOptions) -> str:
     """Where its files come from, to read: "/models/moshi" or "kyutai/moshiko-mlx-q4"."""
     if options.demo:
-        return "the demo"
+        return "the demo, Pocket Moshi"
     kind = f"q{options.quant}" if options.quant else "bf16"
     repo = options.hf_repo or f"kyutai/{options.voice}-mlx-{kind}"
     base = options.model_dir or (f"{repo} ({options.revision})" if options.revision else repo)

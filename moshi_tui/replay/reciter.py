@@ -39,6 +39,7 @@ from moshi_tui.session.events import (
     Skipped,
     TextPiece,
     Underrun,
+    UserSaid,
     UserTurn,
     VolumeChanged,
     WasReset,
@@ -230,6 +231,7 @@ def _lost(frame: int, record: Record) -> DeviceLost:
 
 
 _TELL: dict[str, Callable[[int, Record], Event]] = {
+    "user_said": lambda frame, record: UserSaid(frame, words(record, "text")),
     "mute": lambda frame, record: Muted(frame, flag(record, "muted")),
     "volume": lambda frame, record: VolumeChanged(frame, number(record, "db")),
     "reset": lambda frame, record: WasReset(frame),

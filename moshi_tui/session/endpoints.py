@@ -70,6 +70,11 @@ class FrameSource(Protocol):
         """A file that stands for the microphone has been heard to its end."""
         ...
 
+    def meet(self, moshi: Callable[[], Level], tell: Callable[[str], None]) -> None:
+        """Whoever speaks and is no person hears by `moshi` how loud Moshi sounds, and tells each
+        line as it begins (on a thread of its own)."""
+        ...
+
     def start(self) -> None:
         """Let sound flow. Raises MoshiTuiError."""
         ...
@@ -213,6 +218,9 @@ class FileSource:
     def seconds(self) -> float:
         """Length of the file, as its header says."""
         return self._reader.seconds
+
+    def meet(self, moshi: Callable[[], Level], tell: Callable[[str], None]) -> None:
+        """A file does not listen."""
 
     @property
     def samples(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,8 +22,9 @@ from moshi_tui.audio.devices import (
 )
 from moshi_tui.audio.listing import list_in_child
 from moshi_tui.audio.streams import Microphone, Speaker
-from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker
+from moshi_tui.audio.virtual import FileMicrophone, NullSpeaker, VoiceMicrophone
 from moshi_tui.config import Settings
+from moshi_tui.demo.user import DemoUser, load_lines
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.session.attempt import Attempt, Thing
 from moshi_tui.session.endpoints import FrameSink, FrameSource
@@ -37,10 +37,7 @@ Live = TypeVar("Live", LiveSource, LiveSink)
 
 KINDS: tuple[Kind, Kind] = ("input", "output")
 
-DEMO_GAP_SECONDS = 4.0
-"""Silence before the demo's speech file begins again."""
-
-NO_MICROPHONE = "a recorded voice (no microphone)"
+NO_MICROPHONE = "the demo's user (no microphone)"
 NO_SPEAKER = "no speaker"
 """What stands for a device where the demo has none is called so."""
 
@@ -51,14 +48,14 @@ SOUND_SECONDS = 10.0
 def live_ends(settings: Settings) -> tuple[FrameSource, FrameSink]:
     """The microphone and the speaker that the settings ask for, not started yet.
 
-    A file stands in where one is named. In the demo one also stands in where there is no device,
-    and its name says so; otherwise a missing device raises MoshiTuiError.
+    A file stands in where one is named. Where there is no device, the demo does without: its own
+    user speaks then, and what is called so says it. Otherwise MoshiTuiError is raised.
     """
     # Both are chosen before one is opened: with no stream open, a new device can still be found.
     chosen = [_choose(settings, kind) for kind in KINDS]
     microphone = _microphone(settings, chosen[0])
     try:
-        return LiveSource(microphone), LiveSink(_speaker(settings, chosen[1]))
+        return microphone, LiveSink(_speaker(settings, chosen[1]))
     except BaseException:
         microphone.close()
         raise
@@ -183,21 +180,19 @@ def _started(end: Live, device: Source | Sink) -> Live:
     return end
 
 
-def _microphone(settings: Settings, device: Device | None) -> Source:
+def _microphone(settings: Settings, device: Device | None) -> LiveSource:
     file = settings.audio.input_file
     if file is not None:
-        return FileMicrophone(file)
+        return LiveSource(FileMicrophone(file))
     if device is not None:
         try:
-            return Microphone(device)
+            return LiveSource(Microphone(device))
         except MoshiTuiError as error:
             if not _may_do_without(settings, settings.audio.input_device):
                 raise
             log.info("no microphone: %s", error)
-    with as_file(files("moshi_tui.demo") / "speech.ogg") as path:
-        microphone = FileMicrophone(path, loop=True, gap_s=DEMO_GAP_SECONDS)
-    microphone.name = NO_MICROPHONE
-    return microphone
+    user = DemoUser(load_lines())
+    return LiveSource(VoiceMicrophone(NO_MICROPHONE, user.speak), user=user)
 
 
 def _speaker(settings: Settings, device: Device | None, *, hasty: bool = True) -> Sink:

@@ -60,6 +60,7 @@ from moshi_tui.session.events import (
     Ready,
     SessionInfo,
     Side,
+    UserSaid,
     VolumeChanged,
 )
 from moshi_tui.session.heading import Talk
@@ -304,6 +305,7 @@ class Engine:
         if source.live:
             self._keeper = Keeper(source, sink, self._opener, shared.emit, lambda: shared.frame)
             source, sink = self._keeper.source, self._keeper.sink
+            source.meet(sink.level, lambda text: shared.emit(UserSaid(shared.frame, text)))
         heard: WaitingRoom[Heard]
         heard = WaitingRoom(shared.stop, limit=None if source.live else QUEUE_FRAMES)
         self._playback = Playback() if source.live else None

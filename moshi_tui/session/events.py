@@ -22,7 +22,7 @@ class SessionInfo:
     """What is running, for the title line and the log."""
 
     model: str
-    """e.g. "moshiko", "demo", or a repo's or folder's name."""
+    """e.g. "moshiko", "Pocket Moshi", or a repo's or folder's name."""
     quant: str
     """"q4", "q8", "bf16", "f32"."""
     device: str
@@ -152,6 +152,14 @@ class UserTurn:
 
 
 @dataclass(frozen=True)
+class UserSaid:
+    """The demo's user begins to say this: what a person says, nobody writes down."""
+
+    frame: int
+    text: str
+
+
+@dataclass(frozen=True)
 class DeviceChanged:
     """From here on sound comes from, or goes to, another device. Also tells that a device that was
     gone has been replaced."""
@@ -263,6 +271,7 @@ Event = (
     | Skipped
     | Underrun
     | UserTurn
+    | UserSaid
     | DeviceChanged
     | DeviceLost
     | RecordingStarted

@@ -13,6 +13,7 @@ from moshi_tui.audio.base import Source as MicrophoneLike
 from moshi_tui.audio.levels import Level, measure
 from moshi_tui.audio.resample import Resampler
 from moshi_tui.audio.ring import Pcm
+from moshi_tui.demo.user import DemoUser
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
 from moshi_tui.session.endpoints import Frame
@@ -34,6 +35,7 @@ class LiveSource:
 
     Args:
         microphone: its ring is consumed here.
+        user: who speaks into it, if that is known and no person.
         clock: the session's, in seconds; the same that stamps the microphone's sound.
     """
 
@@ -41,12 +43,17 @@ class LiveSource:
     ended = False
 
     def __init__(
-        self, microphone: MicrophoneLike, *, clock: Callable[[], float] = time.monotonic
+        self,
+        microphone: MicrophoneLike,
+        *,
+        user: DemoUser | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = microphone.name
         self.device = microphone.device
         self.rate = microphone.rate if microphone.device is not None else None
         self._microphone = microphone
+        self._user = user
         self._clock = clock
         rate = microphone.rate
         self._resampler = Resampler(rate, SAMPLE_RATE)
@@ -61,6 +68,11 @@ class LiveSource:
     def silent_from_here(self) -> bool:
         """A file that stands for the microphone has been heard to its end."""
         return self._microphone.finished and self._microphone.ring.fill == 0
+
+    def meet(self, moshi: Callable[[], Level], tell: Callable[[str], None]) -> None:
+        """The user hears Moshi; a person does without us."""
+        if self._user is not None:
+            self._user.meet(lambda: moshi().rms_db, tell)
 
     def start(self) -> None:
         """Open the microphone."""

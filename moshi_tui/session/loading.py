@@ -27,6 +27,7 @@ from moshi_tui.recording.journal import Record
 from moshi_tui.recording.weights import describe_weights
 from moshi_tui.session.downloading import DownloadMeter, amount_words, is_checking
 from moshi_tui.session.events import Download, Loading
+from moshi_tui.session.pocket import POCKET_MOSHI
 
 log = logging.getLogger(__name__)
 
@@ -146,8 +147,8 @@ def _files(
 
     if not options.demo:
         return find(options, progress=on_progress, cancelled=stopping)
-    say("files", "The demo checkpoint (made at the first start)")
-    return replace(resolve(CheckpointOptions(model_dir=demo_folder())), label="demo")
+    say("files", f"{POCKET_MOSHI}, which comes with the program")
+    return replace(resolve(CheckpointOptions(model_dir=demo_folder())), label=POCKET_MOSHI)
 
 
 def _model(files: CheckpointFiles, say: _Say) -> Lm:
@@ -214,7 +215,7 @@ def _check_codec(files: CheckpointFiles, config: LmConfig, codec: Codec) -> None
 
 
 def _sampling(config: LmConfig, chosen: SamplingOptions) -> dict[str, float]:
-    """What the person chose, else what the checkpoint suggests, else the demo's values."""
+    """What the person chose, else what the checkpoint suggests, else Kyutai's values."""
     suggested = config.lm_gen_config
 
     def pick(value: float | None, key: str, default: float) -> float:

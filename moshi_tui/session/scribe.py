@@ -8,6 +8,7 @@ Every record has `at` (seconds by the session's clock; the recorder makes `t` of
     user_start   the user begins to speak, or speaks already when the recording begins
     user_stop    seconds: how long it was, levels: dBFS (RMS) of each 0.24 s of it; each start has
                  its stop, if only because the recording ends
+    user_said    text: the line that the demo's user begins to say
     mute         muted
     reset        seed: the one in use from here on
     skip         side ("user", "moshi"), kind ("silence", "speech", "speed"), ms
@@ -45,6 +46,7 @@ from moshi_tui.session.events import (
     Skipped,
     TextPiece,
     Underrun,
+    UserSaid,
     UserTurn,
     VolumeChanged,
     WasReset,
@@ -120,6 +122,8 @@ class Scribe:
             case WasReset():
                 self._saying = False
                 what = {"type": "reset", "seed": told.seed}
+            case UserSaid():
+                what = {"type": "user_said", "text": event.text}
             case Muted():
                 if event.muted == self._muted:  # a recording that begins muted has said so
                     return

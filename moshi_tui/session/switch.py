@@ -219,6 +219,10 @@ class SwitchableSource(_Switchable[FrameSource]):
         """A file that stands for the microphone has been heard to its end."""
         return not self.lost and self.now.end.silent_from_here
 
+    def meet(self, moshi: Callable[[], Level], tell: Callable[[str], None]) -> None:
+        """Whoever speaks into the first one: what comes later is another person's."""
+        self.now.end.meet(moshi, tell)
+
     def read(self, stop: threading.Event, most: int = 1) -> list[Frame]:
         """The next frame or frames, of whichever microphone; silence where it has failed."""
         self._take_over()

@@ -18,9 +18,11 @@ from moshi_tui.session.events import (
     Skipped,
     TextPiece,
     Underrun,
+    UserSaid,
     UserTurn,
     WasReset,
 )
+from moshi_tui.session.pocket import POCKET_MOSHI, POCKET_WORDS
 from moshi_tui.ui.conversation import Conversation
 from moshi_tui.ui.text import sentences
 
@@ -31,9 +33,13 @@ _DEVICE: dict[Side, str] = {"input": "Microphone", "output": "Speaker"}
 
 
 def open_with(talk: Conversation, info: SessionInfo) -> int:
-    """The first entry: who hears whom through what. Returns what `tell` does."""
+    """The first entry: who hears whom through what; before it, what to expect of the demo. Returns
+    the index of the first."""
+    if info.model == POCKET_MOSHI:
+        talk.add_event(0, POCKET_WORDS)
     text = f"Microphone: {info.microphone}. Speaker: {info.speaker}. Seed: {info.seed}."
-    return talk.add_event(0, text)
+    talk.add_event(0, text)
+    return 0
 
 
 def tell(talk: Conversation, event: Event, now: int = 0) -> int:
@@ -50,6 +56,8 @@ def tell(talk: Conversation, event: Event, now: int = 0) -> int:
             return talk.add_piece(event.frame, event.text)
         case UserTurn():
             return talk.add_turn(event)
+        case UserSaid():
+            return talk.add_event(event.frame, f"Demo user: {event.text}")
         case Skipped() if event.frame < SETTLE_FRAMES:
             talk.pass_over(event)
         case Underrun() if event.frame < SETTLE_FRAMES:

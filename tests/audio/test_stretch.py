@@ -8,7 +8,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import moshi_tui.demo
+import moshi_tui.bench
 from moshi_tui.audio.levels import block_levels
 from moshi_tui.audio.stretch import LONGEST, MOST_CREDIT, TimeScale, cut, repeat
 
@@ -59,7 +59,7 @@ def worst_error(lengths, speed, seconds=5):
 @pytest.fixture(scope="module")
 def demo():
     pcm, rate = soundfile.read(
-        Path(moshi_tui.demo.__file__).with_name("speech.ogg"), dtype="float32"
+        Path(moshi_tui.bench.__file__).with_name("speech.ogg"), dtype="float32"
     )
     assert rate == RATE
     return pcm

@@ -11,7 +11,7 @@ import soundfile
 
 from moshi_tui.audio import virtual
 from moshi_tui.audio.files import WavWriter, read_audio
-from moshi_tui.audio.virtual import MIC_BLOCK, FileMicrophone, NullSpeaker
+from moshi_tui.audio.virtual import MIC_BLOCK, FileMicrophone, NullSpeaker, VoiceMicrophone
 from moshi_tui.errors import MoshiTuiError
 
 RATE = 24_000
@@ -79,14 +79,39 @@ def test_it_is_not_finished_before_all_was_pushed():
     assert not mic.finished
 
 
-def test_a_loop_begins_again_after_its_gap():
+def test_a_loop_begins_again():
     time, pcm = FakeTime(2.0), noise(1000)
-    mic = make(FileMicrophone, pcm, time=time, loop=True, gap_s=0.05)
+    mic = make(FileMicrophone, pcm, time=time, loop=True)
     time.run(mic)
     heard = everything(mic.ring)
-    round_ = np.concatenate((pcm, np.zeros(1200, np.float32)))
-    assert np.array_equal(heard, np.tile(round_, 30)[: len(heard)])
+    assert np.array_equal(heard, np.tile(pcm, 60)[: len(heard)])
     assert not mic.finished
+
+
+def test_a_voice_is_asked_for_each_block():
+    time, asked = FakeTime(1.0), []
+
+    def speak():
+        asked.append(np.full(MIC_BLOCK, len(asked), np.float32))
+        return asked[-1]
+
+    mic = make(VoiceMicrophone, "somebody", speak, time=time)
+    assert mic.name == "somebody"
+    time.run(mic)
+    assert len(asked) == pytest.approx(50, abs=1)
+    assert np.array_equal(everything(mic.ring), np.concatenate(asked))
+    assert not mic.finished
+
+
+def test_a_voice_that_fails_says_so():
+    def speak():
+        raise MoshiTuiError("Hoarse", "No voice.", "")
+
+    mic = make(VoiceMicrophone, "somebody", speak, time=FakeTime(1.0))
+    mic.start()
+    mic._ticker.join(5)
+    assert mic.failed == "No voice."
+    mic.close()
 
 
 def test_the_microphone_notes_when_its_sound_was_due_not_when_the_thread_woke():

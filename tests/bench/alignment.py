@@ -27,7 +27,7 @@ import numpy as np
 import soundfile
 
 from moshi_tui.audio.resample import Resampler
-from moshi_tui.demo.checkpoint import NAMES, demo_folder
+from moshi_tui.demo.checkpoint import CODEC, demo_file
 from moshi_tui.recording.journal import read_journal
 from tests.pulse import RATE, Pulse, running_pulse
 
@@ -97,7 +97,7 @@ def talk(folder: Path, seed: int) -> tuple[Path, Path]:
     """One recorded talk: the recording's folder, and the capture."""
     chirps, capture = folder / "chirps.wav", folder / "rig.wav"
     write_chirps(chirps, seed)
-    codec = str(demo_folder() / NAMES["mimi_name"])
+    codec = str(demo_file(CODEC))
     with running_pulse() as pulse:
         build_rig(pulse)
         words = ("tests.recording.echo_child", str(folder / "talks"), codec, "mic_one", "spk_one")

@@ -1,6 +1,6 @@
 """How long the codecs take: medians and 95th percentiles in ms a frame.
 
-    python tests/bench/codec.py            the demo's Mimi, in NumPy
+    python tests/bench/codec.py            a small Mimi, in NumPy
     python tests/bench/codec.py --full     and the full size, rustymimi and NumPy (writes 370 MB)
 
 Run it on a quiet machine, and with OPENBLAS_NUM_THREADS=1 to compare.
@@ -17,10 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from moshi_tui.codec.base import Codec
+from moshi_tui.codec.layout import STANDARD
 from moshi_tui.codec.pocket import Pocket
 from moshi_tui.codec.rusty import Rusty
-from moshi_tui.demo.mimi import POCKET, STANDARD, speechlike, write_mimi
+from moshi_tui.codec.speechlike import speechlike
 from moshi_tui.frames import FRAME_SAMPLES
+from tests.codec.mimi import POCKET, write_mimi
 
 WARM_UP = 3
 
@@ -37,7 +39,7 @@ def main() -> None:
         measure("pocket, 24 filters", Pocket.open(path, 8), options)
         if options.full:
             path = Path(folder) / "standard.safetensors"
-            write_mimi(path, STANDARD, seed=1, tonal=False)
+            write_mimi(path, STANDARD, seed=1)
             measure("rustymimi", Rusty(path, 8), options)
             measure("pocket, full size", Pocket.open(path, 8), options)
 

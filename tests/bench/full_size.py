@@ -24,14 +24,16 @@ import numpy as np
 
 from moshi_tui.checkpoint import resolve
 from moshi_tui.codec import load as load_codec
+from moshi_tui.codec.layout import STANDARD
+from moshi_tui.codec.speechlike import speechlike
 from moshi_tui.config import CheckpointOptions
-from moshi_tui.demo.mimi import STANDARD, speechlike, write_mimi
 from moshi_tui.model import Generator, load
 from moshi_tui.model.config import MOSHI_7B
 from moshi_tui.model.device import active_memory, device_name, peak_memory
 from moshi_tui.model.layers import Weight, named_parameters
 from moshi_tui.model.lm import Lm
 from moshi_tui.model.tokenizer import TextTokenizer
+from tests.codec.mimi import write_mimi
 
 GROUP, BITS = 32, 4
 

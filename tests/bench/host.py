@@ -22,7 +22,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as moshi_tui.cli does
 import mlx.core as mx
 import numpy as np
 
-from moshi_tui.demo.lm import DEMO_CONFIG
+from moshi_tui.demo.checkpoint import demo_config
 from moshi_tui.model import Generator, LmConfig
 from moshi_tui.model.config import MOSHI_7B
 from moshi_tui.model.host_weights import bytes_to_write
@@ -30,7 +30,7 @@ from moshi_tui.model.random_weights import random_model
 from moshi_tui.model.runner import Runner
 
 SHAPES = {
-    "demo": LmConfig.from_dict(DEMO_CONFIG),
+    "demo": LmConfig.from_dict(demo_config()),
     "small": replace(
         MOSHI_7B,
         dim=512,

@@ -60,7 +60,7 @@ LONGEST_DELAY_SECONDS = 1.0
 ALIKE = 0.6
 """Correlation below which the sound was not found (frames stretched or cut just there)."""
 GAP_SECONDS = 4.0
-"""Between two rounds of the recorded voice, as in the demo."""
+"""Between two rounds of the recorded voice, as in a talk."""
 SIZE = (40, 120)
 """Rows and columns of the terminal."""
 
@@ -400,8 +400,8 @@ def report_talk(rows: list[dict[str, Any]]) -> None:
 
 
 def write_voice(path: Path, seconds: float) -> None:
-    """The demo's voice, again and again, so long."""
-    with as_file(files("moshi_tui.demo") / "speech.ogg") as ogg:
+    """A recorded voice, again and again, so long."""
+    with as_file(files("moshi_tui.bench") / "speech.ogg") as ogg:
         speech = read_audio(ogg)
     gap = np.zeros(round(GAP_SECONDS * SAMPLE_RATE), np.float32)
     once = np.concatenate((speech, gap))

@@ -25,7 +25,7 @@ from moshi_tui.audio.devices import load, pick
 from moshi_tui.audio.streams import Microphone, Speaker
 from moshi_tui.codec.pocket import Pocket
 from moshi_tui.config import CheckpointOptions, Settings
-from moshi_tui.demo.checkpoint import NAMES, demo_folder
+from moshi_tui.demo.checkpoint import CODEC, demo_file
 from moshi_tui.frames import FRAME_SAMPLES, SAMPLE_RATE
 from moshi_tui.session import engine as engine_module
 from moshi_tui.session.ends import live_ends
@@ -100,7 +100,7 @@ class Tap:
 
 def echo(path):
     """The engine with real ends and the demo's real codec; Moshi says the user's codes."""
-    mimi = demo_folder() / NAMES["mimi_name"]
+    mimi = demo_file(CODEC)
     encoder, decoder = Tap(Pocket.open(mimi, 8)), Tap(Pocket.open(mimi, 8))
     parts = Parts(
         files=SimpleNamespace(label="echo"),

@@ -30,7 +30,7 @@ from moshi_tui.bench.speed import (
 from moshi_tui.bench.speed_plan import Plan, SpeedOptions, make_plan
 from moshi_tui.bench.speed_report import show, verdict
 from moshi_tui.codec.base import Codes, Pcm
-from moshi_tui.demo.lm import DEMO_CONFIG
+from moshi_tui.demo.checkpoint import demo_config
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.frames import FRAME_SAMPLES
 from moshi_tui.model.device import DeviceReport
@@ -38,7 +38,7 @@ from moshi_tui.model.timing import WarmUp
 
 GB = 1_000_000_000
 CPU = DeviceReport("CPU (X)", "CPU", None, None, None)
-SMALL = {**DEMO_CONFIG, "context": 20, "num_layers": 1, "depformer_num_layers": 1}
+SMALL = {**demo_config(), "context": 20, "num_layers": 1, "depformer_num_layers": 1}
 FEW = ["bench", "--shape", "demo", "--steps", "5", "--runner", "mlx"]
 
 
@@ -73,7 +73,7 @@ class Silent:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_start_log", lambda args: None)
-    monkeypatch.setattr(speed_plan, "DEMO_CONFIG", SMALL)
+    monkeypatch.setattr(speed_plan, "demo_config", lambda: SMALL)
     monkeypatch.setattr(speed_plan, "FRAMES", 4)
     monkeypatch.setattr(speed, "open_codecs", lambda *_: Codecs(Silent(), Silent()))
 
@@ -97,7 +97,7 @@ def test_the_shape_is_the_largest_that_fits_and_that_is_told(
     plan = make_plan(SpeedOptions(), device)
     assert plan.shape == shape
     assert why in plan.why.replace("9.4 GB", "9.4")
-    assert plan.bits == (None if shape == "demo" else 4)
+    assert plan.bits == (8 if shape == "demo" else 4)
 
 
 class Needed:
@@ -163,7 +163,7 @@ def test_all_parts_are_printed_and_written(
     assert figures["verdict"] == out.splitlines()[-1]
     assert (figures["failures"], figures["interrupted"]) == ([], False)
     model = figures["model"]
-    assert (model["runner"], model["quantisation"]) == ("mlx", "f32")
+    assert (model["runner"], model["quantisation"]) == ("mlx", "q8")
     assert [model[each]["at"] for each in ("early", "full")] == [100, 20]
     assert [model[each]["count"] for each in ("early", "full")] == [5, 2]
     assert len(model["early"]["ms"]) == 5
@@ -346,15 +346,11 @@ def test_the_look_at_a_file_leaves_it_as_it_was(tmp_path: Path) -> None:
     assert path.read_text() == "before"
 
 
-def test_the_codec_of_the_demo_has_as_many_codebooks_as_the_model(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_codec_of_the_demo_has_as_many_codebooks_as_the_model() -> None:
     from moshi_tui.bench import codecs
-    from tests.codec.shapes import TINY
 
-    monkeypatch.setattr(codecs, "POCKET", TINY)
     config: Any = type("Config", (), {"n_user": 3, "dep_q": 2})
-    opened = codecs.open_codecs("demo", config, seed=1)
+    opened = codecs.open_codecs("demo", config)
     assert (opened.encoder.n_q, opened.decoder.n_q) == (3, 2)
     assert opened.encoder.encode(np.zeros(FRAME_SAMPLES, np.float32)).shape == (3, 1)
 

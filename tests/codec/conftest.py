@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from moshi_tui.codec.base import Codes, Pcm
+from moshi_tui.codec.layout import STANDARD
 from moshi_tui.codec.pocket import Pocket
-from moshi_tui.demo.mimi import POCKET, STANDARD, speechlike, write_mimi
+from moshi_tui.codec.speechlike import speechlike
 from moshi_tui.frames import FRAME_SAMPLES
+from tests.codec.mimi import POCKET, write_mimi
 from tests.codec.shapes import FRAMES, STANDARD_FRAMES, TINY
 
 
@@ -19,7 +21,7 @@ from tests.codec.shapes import FRAMES, STANDARD_FRAMES, TINY
 def standard_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The published sizes, but for the number of codebooks, and noise in every weight."""
     path = tmp_path_factory.mktemp("standard") / "mimi.safetensors"
-    write_mimi(path, replace(STANDARD, codebooks=8), seed=1, tonal=False)
+    write_mimi(path, replace(STANDARD, codebooks=8), seed=1)
     return path
 
 
@@ -33,7 +35,7 @@ def pocket_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "mimi.safetensors"
-    write_mimi(path, TINY, seed=1, tonal=False)
+    write_mimi(path, TINY, seed=1)
     return path
 
 

@@ -1,6 +1,6 @@
 """Sizes that the tests of the codec share."""
 
-from moshi_tui.demo.mimi import MimiShape
+from moshi_tui.codec.layout import MimiShape
 
 TINY = MimiShape(
     filters=4, dim=16, layers=1, hidden=24, codebooks=3, codebook_size=16, codebook_dim=8

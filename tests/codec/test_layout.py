@@ -18,8 +18,8 @@ from moshi_tui.codec.layout import (
     read_shape,
     read_tensors,
 )
-from moshi_tui.demo.mimi import POCKET
 from moshi_tui.errors import MoshiTuiError
+from tests.codec.mimi import POCKET
 from tests.codec.shapes import TINY
 
 PUBLISHED = Path(__file__).parent.parent / "data" / "golden" / "mimi_layout.json"

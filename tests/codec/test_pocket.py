@@ -8,8 +8,8 @@ import pytest
 
 from moshi_tui.codec.base import Codec, Pcm
 from moshi_tui.codec.pocket import BLOCK, Pocket
-from moshi_tui.demo.mimi import write_mimi
 from moshi_tui.frames import FRAME_SAMPLES
+from tests.codec.mimi import write_mimi
 from tests.codec.shapes import TINY
 
 

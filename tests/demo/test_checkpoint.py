@@ -1,97 +1,80 @@
-import hashlib
+"""What comes with the package for `--demo`: whole, or told."""
+
 import json
-import os
 import shutil
-import time
 
 import numpy as np
 import pytest
 
-from moshi_tui import paths
 from moshi_tui.checkpoint import resolve
 from moshi_tui.codec import load as load_codec
 from moshi_tui.config import CheckpointOptions
 from moshi_tui.demo import checkpoint
-from moshi_tui.demo.checkpoint import demo_folder
+from moshi_tui.demo.checkpoint import CODEC, TOKENIZER, WEIGHTS, demo_config, demo_file, demo_folder
 from moshi_tui.errors import MoshiTuiError
+from moshi_tui.frames import FRAME_SAMPLES
 from moshi_tui.model import Generator, load
+from moshi_tui.model.config import LmConfig
 from moshi_tui.model.tokenizer import TextTokenizer
-
-
-def digests(folder):
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
-
-
-def test_made_once_and_the_same_every_time(tmp_path, monkeypatch):
-    first = demo_folder()
-    assert first == demo_folder()
-    assert first.parent == paths.cache_dir()
-    assert not list(first.parent.glob("*.part"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(paths, "cache_dir", lambda: tmp_path / "another")
-    assert digests(demo_folder()) == digests(first)
 
 
 def test_goes_through_the_same_door_as_any_folder():
     files = resolve(CheckpointOptions(model_dir=demo_folder()))
-    config = json.loads(files.config.read_text())
+    assert files.moshi == demo_file(WEIGHTS)
+    assert json.loads(files.config.read_text()) == demo_config()
     model = load(files)
-    assert model.config.n_user == model.config.dep_q == 8
-    assert TextTokenizer(files.tokenizer).vocab_size == config["text_card"]
-    codec = load_codec(files.mimi, 8)
-    assert codec.cardinality == config["card"] == 2048
-    assert codec.name == "pocket"
+    assert model.config == LmConfig.from_dict(demo_config())
+    assert model.quantisation == f"q{checkpoint.BITS}"
+    assert TextTokenizer(files.tokenizer).vocab_size == model.config.text_card
 
 
-def test_it_speaks_words_and_pauses():
+def test_a_frame_goes_all_the_way():
     files = resolve(CheckpointOptions(model_dir=demo_folder()))
     generator = Generator(load(files), seed=1)
-    vocabulary = TextTokenizer(files.tokenizer)
-    rng = np.random.default_rng(0)
-    tokens = [generator.step(rng.integers(0, 2048, 8)).text_token for _ in range(150)]
-    spoken = [token for token in tokens if token != 3]
-    assert 0.05 < len(spoken) / len(tokens) < 0.9
-    words = [vocabulary.piece(token) for token in spoken]
-    assert sum(word.startswith("▁") for word in words) > 0.8 * len(words)
-    assert len(set(words)) > 5
+    config = generator.config
+    ear, voice = (load_codec(files.mimi, n) for n in (config.n_user, config.dep_q))
+    assert ear.name == voice.name == "pocket"
+    assert ear.cardinality == config.card
+    assert config.n_user < config.dep_q
+    codes = None
+    while codes is None:
+        heard = ear.encode(np.zeros(FRAME_SAMPLES, np.float32))
+        assert heard.shape == (config.n_user, 1)
+        codes = generator.step(heard[:, 0]).audio_codes
+    sound = voice.decode(np.asarray(codes, np.uint32)[:, None])
+    assert sound.shape == (FRAME_SAMPLES,)
+
+
+def test_it_is_small():
+    assert sum(path.stat().st_size for path in demo_folder().iterdir()) < 28_000_000
 
 
 @pytest.fixture
-def own_cache(tmp_path, monkeypatch):
-    """Another cache, in which the weights are not computed again but copied."""
-
-    def copied(name):
-        return lambda path, *_: shutil.copyfile(whole / checkpoint.NAMES[name], path)
-
-    whole = demo_folder()
-    monkeypatch.setattr(checkpoint, "write_lm", copied("moshi_name"))
-    monkeypatch.setattr(checkpoint, "write_mimi", copied("mimi_name"))
-    monkeypatch.setattr(checkpoint.paths, "cache_dir", lambda: tmp_path)
+def copy(tmp_path, monkeypatch):
+    folder = tmp_path / "pocket"
+    shutil.copytree(checkpoint.FOLDER, folder)
+    monkeypatch.setattr(checkpoint, "FOLDER", folder)
+    assert demo_folder() == folder
+    return folder
 
 
-@pytest.mark.usefixtures("own_cache")
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", checkpoint.SIZES])
-def test_a_damaged_cache_is_made_again(name):
-    whole = digests(demo_folder())
-    path = demo_folder() / name
-    path.write_bytes(path.read_bytes()[:5])
-    assert digests(demo_folder()) == whole
-    path.unlink()
-    assert digests(demo_folder()) == whole
+@pytest.mark.parametrize("key", [WEIGHTS, CODEC, TOKENIZER])
+def test_a_file_that_is_missing_is_told(copy, key):
+    demo_file(key).unlink()
+    with pytest.raises(MoshiTuiError, match=r"missing\.\nInstall moshi-tui again"):
+        demo_folder()
 
 
-@pytest.mark.usefixtures("own_cache")
-def test_what_broken_off_runs_left_is_removed(tmp_path):
-    for name, age in (("demo-old.part", 3600), ("demo-new.part", 1)):
-        (tmp_path / name).mkdir()
-        os.utime(tmp_path / name, (time.time() - age,) * 2)
-    demo_folder()
-    assert not (tmp_path / "demo-old.part").exists()
-    assert (tmp_path / "demo-new.part").exists()
+@pytest.mark.parametrize("key", [WEIGHTS, CODEC])
+def test_a_file_that_is_cut_is_told(copy, key):
+    path = demo_file(key)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(MoshiTuiError, match=r"not whole\.\nInstall"):
+        demo_folder()
 
 
-def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setattr(checkpoint.paths, "cache_dir", lambda: tmp_path / "file" / "cache")
-    with pytest.raises(MoshiTuiError, match="demo checkpoint"):
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"mimi_name": 3}'])
+def test_a_config_that_is_none_is_told(copy, text):
+    (copy / "config.json").write_text(text)
+    with pytest.raises(MoshiTuiError, match="Install moshi-tui again"):
         demo_folder()

@@ -20,7 +20,7 @@ MIMI = PlannedFile("mimi.safetensors", "", 400_000_000, 400_000_000, cached=True
 
 def look(*planned: PlannedFile, free: int = 100 * GB) -> dict[str, Finding]:
     plan = Plan(planned, "moshiko", Path("/cache"), "https://hub")
-    found = check_files(CHOSEN, Path("/demo"), lambda _: plan, lambda _: free)
+    found = check_files(CHOSEN, lambda _: plan, lambda _: free)
     return {finding.check: finding for finding in found}
 
 
@@ -65,7 +65,7 @@ def test_no_network_is_told_in_the_words_of_the_download(monkeypatch: pytest.Mon
     def offline(options: CheckpointOptions) -> Plan:
         raise MoshiTuiError("Offline", "HF_HUB_OFFLINE is set.", "Unset it.")
 
-    finding, disk = check_files(CHOSEN, Path("/demo"), offline, lambda _: 9 * GB)
+    finding, disk = check_files(CHOSEN, offline, lambda _: 9 * GB)
     assert (disk.verdict, disk.summary) == ("ok", "9.0 GB free, about 5.2 GB needed")
     assert (finding.verdict, finding.summary) == ("bad", "Offline: HF_HUB_OFFLINE is set.")
     assert finding.details == ("HF_HUB_OFFLINE=1",)
@@ -88,9 +88,9 @@ def test_sizes_of_kyutais_repos_are_known_without_the_hub(
         raise MoshiTuiError("Offline", "x")
 
     asked = choose(Settings(options))
-    _, disk = check_files(asked, Path("/demo"), offline, lambda _: 99 * GB)
+    _, disk = check_files(asked, offline, lambda _: 99 * GB)
     assert (disk.verdict, said in disk.summary) == ("ok", True)
-    _, disk = check_files(asked, Path("/demo"), offline, lambda _: GB)
+    _, disk = check_files(asked, offline, lambda _: GB)
     assert disk.verdict == "careful"
 
 
@@ -100,8 +100,18 @@ def test_a_hub_that_lets_us_wait_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
         files.plan_in_time(CheckpointOptions(quant=4))
 
 
-def test_the_demo_downloads_nothing(tmp_path: Path) -> None:
+def test_the_demo_downloads_nothing() -> None:
     demo = choose(Settings(CheckpointOptions(demo=True)))
-    checkpoint, disk = check_files(demo, tmp_path)
+    (checkpoint,) = check_files(demo)
+    assert checkpoint.verdict == "ok"
+    assert "Pocket Moshi" in checkpoint.summary
     assert "nothing to download" in checkpoint.summary
-    assert disk.data["folder"] == str(tmp_path)
+
+
+def test_damaged_files_of_the_demo_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moshi_tui.demo.checkpoint.FOLDER", tmp_path)
+    (checkpoint,) = check_files(choose(Settings(CheckpointOptions(demo=True))))
+    assert checkpoint.verdict == "bad"
+    assert "Install moshi-tui again" in checkpoint.advice

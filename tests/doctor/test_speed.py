@@ -72,7 +72,7 @@ def test_without_memory_the_demo_is_timed_and_labelled_so() -> None:
     )
     assert (demo.check, demo.summary) == (
         "demo speed",
-        "demo: 20 of 80 ms, real time with room",
+        "Pocket Moshi: 20 of 80 ms, real time with room",
     )
     assert [request["demo"] for request in ask.requests] == [True]
 
@@ -99,6 +99,6 @@ def test_the_slower_side_of_the_codec_decides() -> None:
 def test_the_demo_is_timed_for_real() -> None:
     demo = choose(Settings(CheckpointOptions(demo=True)))
     [finding] = check_steps(demo, None)
-    assert finding.summary.startswith("demo: ")
+    assert finding.summary.startswith("Pocket Moshi: ")
     assert finding.data["model"] == "demo"
     assert len(finding.data["ms"]) >= 3

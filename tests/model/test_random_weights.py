@@ -4,7 +4,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from moshi_tui.demo.lm import DEMO_CONFIG
+from moshi_tui.demo.checkpoint import demo_config
 from moshi_tui.model import Generator
 from moshi_tui.model.config import MOSHI_7B, LmConfig
 from moshi_tui.model.device import report
@@ -12,7 +12,7 @@ from moshi_tui.model.layers import named_parameters
 from moshi_tui.model.random_weights import need, random_model, time_steps
 from moshi_tui.model.shapes import HIBIKI_1B, HIBIKI_2B
 
-SMALL = LmConfig.from_dict({**DEMO_CONFIG, "context": 20})
+SMALL = LmConfig.from_dict({**demo_config(), "context": 20})
 
 
 @pytest.mark.parametrize(("bits", "name"), [(4, "q4"), (8, "q8"), (None, "f32")])

@@ -8,7 +8,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from moshi_tui.demo.lm import DEMO_CONFIG
+from moshi_tui.demo.checkpoint import demo_config
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.layers import named_parameters
@@ -18,7 +18,7 @@ from moshi_tui.model.shapes import HIBIKI_2B, SHAPES
 from moshi_tui.model.timing import user_codes
 
 SMALL = LmConfig.from_dict(
-    {**DEMO_CONFIG, "context": 20, "dep_q": 4, "n_q": 12, "delays": [0] * 13}
+    {**demo_config(), "context": 20, "dep_q": 4, "n_q": 12, "delays": [0] * 13}
 )
 LOW_RANK = replace(
     HIBIKI_2B,

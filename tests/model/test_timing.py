@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from moshi_tui.demo.lm import DEMO_CONFIG
+from moshi_tui.demo.checkpoint import demo_config
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.random_weights import random_model
 from moshi_tui.model.timing import (
@@ -18,7 +18,7 @@ from moshi_tui.model.timing import (
     user_codes,
 )
 
-SMALL = LmConfig.from_dict({**DEMO_CONFIG, "context": 20})
+SMALL = LmConfig.from_dict({**demo_config(), "context": 20})
 CODES = np.zeros((3, 8), dtype=np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Text pieces, and the demo's vocabulary that the tests learn them from."""
+"""Text pieces, with a vocabulary of small talk."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moshi_tui.demo.tokenizer import VOCAB_SIZE, small_talk, write_tokenizer
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model.tokenizer import TextStream, TextTokenizer
+from tests.vocabulary import VOCAB_SIZE, small_talk, write_tokenizer
 
 FIRST_BYTE = 4  # the id of <0x00>
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("demo") / "made" / "tokenizer.model"
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("words") / "tokenizer.model"
     write_tokenizer(path)
     return path
 
@@ -57,8 +57,8 @@ def say(stream: TextStream, tokens: list[int]) -> str:
     return "".join(stream.push(token) for token in tokens)
 
 
-def test_special_ids_are_laid_out_as_in_kyutais_vocabulary(demo: Path) -> None:
-    tokenizer = TextTokenizer(demo)
+def test_special_ids_are_laid_out_as_in_kyutais_vocabulary(small: Path) -> None:
+    tokenizer = TextTokenizer(small)
     assert tokenizer.vocab_size == VOCAB_SIZE
     assert [tokenizer.piece(token) for token in range(5)] == [
         "<unk>",
@@ -69,26 +69,8 @@ def test_special_ids_are_laid_out_as_in_kyutais_vocabulary(demo: Path) -> None:
     ]
 
 
-def test_the_demo_vocabulary_is_the_same_each_time_and_leaves_nothing_behind(
-    demo: Path, tmp_path: Path
-) -> None:
-    again = tmp_path / "again.model"
-    again.write_bytes(b"an older file")
-    write_tokenizer(again)
-    assert again.read_bytes() == demo.read_bytes()
-    assert [path.name for path in tmp_path.iterdir()] == ["again.model"]
-    assert list(small_talk(40, 1)) != list(small_talk(40, 2))
-
-
-def test_the_demo_vocabulary_is_trained_in_silence(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    write_tokenizer(tmp_path / "tokenizer.model")
-    assert capfd.readouterr() == ("", "")
-
-
-def test_the_demo_vocabulary_knows_words(demo: Path) -> None:
-    tokenizer = TextTokenizer(demo)
+def test_a_vocabulary_knows_words(small: Path) -> None:
+    tokenizer = TextTokenizer(small)
     text = "Hello, my name is Moshi, how are you?"
     tokens = tokenizer.encode(text)
     assert len(tokens) < len(text) / 2
@@ -97,9 +79,9 @@ def test_the_demo_vocabulary_knows_words(demo: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["cut", "foreign", "empty"])
 def test_a_file_that_is_no_vocabulary_is_named(
-    kind: str, demo: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    kind: str, small: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    whole = demo.read_bytes()
+    whole = small.read_bytes()
     path = tmp_path / "broken.model"
     path.write_bytes({"cut": whole[:-100], "foreign": b"\x10\0\0\0{}" * 99, "empty": b""}[kind])
     with pytest.raises(MoshiTuiError, match=r"broken\.model") as caught:

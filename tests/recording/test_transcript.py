@@ -73,12 +73,14 @@ def test_of_a_volume_that_is_turned_the_last_step_counts():
 
 def test_what_there_is_to_know_is_told_in_words():
     records = [
+        record(0.5, "user_said", text="Hello."),
         record(1.0, "device", side="output", name="USB \x1b[31mred", rate=48_000),
         record(2.0, "input_end"),
         record(3.0, "notice", title="Gaps", message="Too slow.", hint="Another disk."),
         record(4.0, "end", seconds=4.0, error="disk full"),
     ]
     assert told(*records) == [
+        "00:00 -      Demo user: Hello.",
         "00:01 -      Speaker: USB red",
         "00:02 -      The input is over: Moshi hears silence",
         "00:03 -      Gaps: Too slow.",

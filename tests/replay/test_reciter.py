@@ -19,6 +19,7 @@ from moshi_tui.session.events import (
     Skipped,
     TextPiece,
     Underrun,
+    UserSaid,
     UserTurn,
     VolumeChanged,
     WasReset,
@@ -52,6 +53,7 @@ def test_each_record_is_told_as_what_it_was_with_its_time_in_frames():
     records = [
         record(0.0, "lag", **LAG),
         word(1.0, " Hi", begins=True),
+        record(1.5, "user_said", text="Hel\x1b[31mlo."),
         record(2.0, "mute", muted=True),
         record(3.0, "volume", db=-3.0),
         record(4.0, "reset", seed=4),
@@ -66,6 +68,7 @@ def test_each_record_is_told_as_what_it_was_with_its_time_in_frames():
     ]
     assert all_events(records) == [
         TextPiece(12, 3, " Hi"),
+        UserSaid(19, "Hello."),
         Muted(25, True),
         VolumeChanged(38, -3.0),
         WasReset(50),

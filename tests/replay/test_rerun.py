@@ -9,7 +9,6 @@ import pytest
 
 from moshi_tui.checkpoint import Cancelled
 from moshi_tui.config import CheckpointOptions
-from moshi_tui.demo.tokenizer import write_tokenizer
 from moshi_tui.errors import MoshiTuiError
 from moshi_tui.model import Generator, load
 from moshi_tui.model.device import device_name
@@ -23,6 +22,7 @@ from moshi_tui.replay.rerun import rerun
 from tests.checkpoint import hub_server
 from tests.model.small import write_checkpoint
 from tests.recording.made import HEADER, LAG, record, write_recording
+from tests.vocabulary import write_tokenizer
 
 CONFIG = {
     "text_card": 320,
@@ -318,7 +318,7 @@ def test_what_somebody_has_fetched_before_is_taken_without_a_network(
         ({"hf_repo": "a/b", "revision": "v1", "quant": 8}, "a/b (v1)"),
         ({"model_dir": "/m\x1b[2J", "tokenizer": "/t"}, "/t, /m"),
         ({"moshi_weight": "/a", "mimi_weight": "/b", "tokenizer": "/c"}, "/a, /b, /c"),
-        ({"demo": True}, "the demo"),
+        ({"demo": True}, "the demo, Pocket Moshi"),
     ],
 )
 def test_where_a_model_comes_from_in_words(options, said):

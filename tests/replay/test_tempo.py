@@ -12,7 +12,7 @@ SPEEDS = (0.5, 0.75, 1.25, 1.5, 2.0, 3.0, 4.0)
 
 @pytest.fixture(scope="module")
 def speech():
-    with as_file(files("moshi_tui.demo") / "speech.ogg") as path, AudioReader(path) as reader:
+    with as_file(files("moshi_tui.bench") / "speech.ogg") as path, AudioReader(path) as reader:
         return np.concatenate(list(reader.chunks()))[: 10 * RATE]
 
 

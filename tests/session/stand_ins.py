@@ -129,6 +129,9 @@ class HandSource:
     def start(self):
         pass
 
+    def meet(self, moshi, tell):
+        self.met = moshi, tell
+
     def feed(self, value, count=1):
         self.frames.extend(np.full(FRAME_SAMPLES, value, np.float32) for _ in range(count))
 

@@ -20,7 +20,7 @@ def detect(pcm, **options):
 
 @pytest.fixture(scope="module")
 def speech():
-    with (files("moshi_tui.demo") / "speech.ogg").open("rb") as file:
+    with (files("moshi_tui.bench") / "speech.ogg").open("rb") as file:
         pcm, rate = soundfile.read(file, dtype="float32")
     assert rate == 24_000
     return pcm

@@ -35,7 +35,7 @@ def sound(tmp_path):
 def test_the_demo_does_without_devices():
     ends.check_ends(Settings(DEMO))
     source, sink = ends.live_ends(Settings(DEMO))
-    assert source.name == "a recorded voice (no microphone)"
+    assert source.name == "the demo's user (no microphone)"
     assert sink.name == "no speaker"
     source.close()
     sink.close(drain=False)

@@ -16,7 +16,7 @@ BLOCK = 240
 
 @pytest.fixture(scope="module")
 def speech():
-    with (files("moshi_tui.demo") / "speech.ogg").open("rb") as file:
+    with (files("moshi_tui.bench") / "speech.ogg").open("rb") as file:
         pcm, _ = soundfile.read(file, dtype="float32")
     faint = np.random.default_rng(0).standard_normal(len(pcm)) * 10 ** (-75 / 20)
     return (pcm + faint).astype(np.float32)

@@ -30,6 +30,7 @@ from moshi_tui.session.events import (
     Skipped,
     TextPiece,
     Underrun,
+    UserSaid,
     UserTurn,
     VolumeChanged,
     WasReset,
@@ -349,6 +350,7 @@ def test_every_event_of_a_talk_has_its_record():
         "text": TextPiece(3, 17, " Hey"),
         "skip": Skipped(4, "user", "silence", 80.0),
         "reset": WasReset(5),
+        "user_said": UserSaid(6, "Hello."),
         "mute": Muted(6, True),
         "underrun": Underrun(7, 12.3456),
         "volume": VolumeChanged(7, -3.0),
@@ -361,7 +363,7 @@ def test_every_event_of_a_talk_has_its_record():
     records = described(*events.values())
     assert [record["type"] for record in records] == list(events)
     assert all(record["at"] == 60.0 for record in records)
-    assert [record["frame"] for record in records] == [3, 4, 5, 6, 7, 7, 8, 9, 10, 100, 100]
+    assert [record["frame"] for record in records] == [3, 4, 5, 6, 6, 7, 7, 8, 9, 10, 100, 100]
     by_type = {record["type"]: record for record in records}
     assert by_type["text"]["text"] == " Hey"
     assert by_type["reset"]["seed"] == 42

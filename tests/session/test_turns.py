@@ -137,7 +137,7 @@ def test_frames_that_nobody_heard_count_as_silent(speaker):
 
 
 def test_a_recorded_voice():
-    with as_file(files("moshi_tui.demo") / "speech.ogg") as path:
+    with as_file(files("moshi_tui.bench") / "speech.ogg") as path:
         speech = read_audio(path)
     silence = np.zeros(4 * FRAME_SAMPLES * 10, np.float32)
     rng = np.random.default_rng(3)

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 
 from moshi_tui.config import ScreenOptions
 from moshi_tui.session.events import SessionInfo
+from moshi_tui.session.pocket import POCKET_MOSHI, REAL_ONE, SMALL
 from moshi_tui.session.stats import Stats
 from moshi_tui.ui.conversation import Conversation
 from moshi_tui.ui.engine_port import EngineLike
@@ -43,8 +44,11 @@ class TalkScreen(PanelsScreen):
         self._engine = engine
         self._clock = clock
         self._recording = engine.stats.recording_s is not None
-        running = f"{info.model} · {info.quant} · {info.device}"
+        pocket = info.model == POCKET_MOSHI
+        running = f"{SMALL if pocket else info.model} · {info.quant} · {info.device}"
         super().__init__(engine, conversation, running, options, clock=clock)
+        if pocket:  # where it stays, however much is said
+            self._panel.border_subtitle = f"The real one: {REAL_ONE}"
 
     # What the keys do.
 

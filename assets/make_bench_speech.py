@@ -1,6 +1,6 @@
-"""Makes moshi_tui/demo/speech.ogg: a person's side of a short talk, spoken by flite's voice "slt".
+"""Makes moshi_tui/bench/speech.ogg: a person's side of a short talk, spoken by flite's voice "slt".
 
-Needs flite (apt: flite). Run from the repository's root: python assets/make_demo_speech.py
+Needs flite (apt: flite). Run from the repository's root: python assets/make_bench_speech.py
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import soundfile
 from moshi_tui.audio.files import read_audio
 from moshi_tui.frames import SAMPLE_RATE
 
-TARGET = Path("moshi_tui/demo/speech.ogg")
+TARGET = Path("moshi_tui/bench/speech.ogg")
 SPEECH_DBFS = -20.0
 """Loudness of each sentence (RMS)."""
 START_S = 1.0

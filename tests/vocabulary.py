@@ -1,9 +1,8 @@
-"""The demo checkpoint's text vocabulary: a small sentencepiece model of friendly small talk."""
+"""A small text vocabulary: a sentencepiece model of friendly small talk."""
 
 from __future__ import annotations
 
 import io
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,12 +74,12 @@ _SLOTS = {
 def write_tokenizer(
     path: Path, vocab_size: int = VOCAB_SIZE, *, sentences: int = 800, seed: int = 0
 ) -> None:
-    """Train the vocabulary and write it to `path`, whole or not at all.
+    """Train the vocabulary and write it to `path`.
 
     The same arguments give the same bytes. Nothing is printed, not even by the library.
 
     Args:
-        path: the `.model` file; its folder is made if it is missing.
+        path: the `.model` file.
         vocab_size: how many pieces, 310 to about 1,500: four special ones, 256 bytes, each letter,
             and the most common stretches of text.
         sentences: how much small talk to learn from.
@@ -104,13 +103,7 @@ def write_tokenizer(
         num_threads=1,  # sums in one order: the same file each time
         minloglevel=2,  # errors only: the library logs to fd 2
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_bytes(model.getvalue())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    path.write_bytes(model.getvalue())
 
 
 def small_talk(sentences: int, seed: int = 0) -> Iterator[str]:

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 
-import moshi_tui.demo
+import moshi_tui.bench
 from moshi_tui.audio.files import AudioReader
 from moshi_tui.audio.levels import measure
 
-SPEECH = Path(moshi_tui.demo.__file__).with_name("speech.ogg")
+SPEECH = Path(moshi_tui.bench.__file__).with_name("speech.ogg")
 
 
 def test_the_demo_speech_has_sentences_and_pauses_at_a_good_level():
