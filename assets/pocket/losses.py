@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 _MELS = {256: 40, 512: 56, 1024: 64, 2048: 80}
 """Window in samples -> bands."""
-_FLOOR = 1e-4
-"""-80 dBFS: below it all is silence."""
+_FLOOR = 1e-3
+"""-60 dBFS: below it all is silence; at -80 the many pauses ruled all gradients."""
 _LINEAR = 2.0
 """Weight of the mel loss's linear part."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-DECAY = 0.99
+DECAY = 0.98
 """Of the running sums, a step."""
 _DEAD = 0.1
 """A code that is used less than this share of the mean is replaced."""
@@ -25,7 +25,7 @@ class Quantised:
     codes: Tensor
     """[B, books, T] int64."""
     commitment: Tensor
-    """[books]: squared error of each codebook, relative to the power of what is quantised."""
+    """[books]: squared error of each codebook over the variance of what was quantised first."""
 
 
 class Codebook(nn.Module):
@@ -101,6 +101,8 @@ class ResidualQuantiser(nn.Module):
         self.output_proj = _Projection(book_dim, dim)
         rows = [_Row(_codebook=Codebook(size, book_dim)) for _ in range(count)]
         self.vq = _Row(layers=nn.ModuleList(rows))
+        self.power = torch.ones(())
+        """The variance of what was quantised first: a fixed measure for errors."""
 
     @property
     def books(self) -> list[Codebook]:
@@ -110,7 +112,6 @@ class ResidualQuantiser(nn.Module):
     def forward(self, x: Tensor, keep: Tensor | None, follow: bool) -> Quantised:
         """`x` [B, T, dim]; `keep` [B, books] 0 or 1: the codebooks whose vectors count."""
         h = self.input_proj(x)
-        power = h.detach().square().mean() + 1e-8
         rest, total = h.detach(), torch.zeros_like(h)
         codes, errors = [], []
         for i, book in enumerate(self.books):
@@ -120,7 +121,7 @@ class ResidualQuantiser(nn.Module):
             if follow:
                 book.follow(rest.flatten(0, 1), found)
             # the value of `rest - chosen`, as a function of h
-            errors.append((h - (h.detach() - rest) - chosen).square().mean() / power)
+            errors.append((h - (h.detach() - rest) - chosen).square().mean() / self.power)
             rest = rest - chosen
             total = total + (chosen if keep is None else chosen * keep[:, i, None, None])
             codes.append(found.view(h.shape[:2]))
@@ -131,6 +132,7 @@ class ResidualQuantiser(nn.Module):
     def fill(self, x: Tensor) -> None:
         """Start all codebooks from latents `x` [N, dim]."""
         rest = self.input_proj(x)
+        self.power = rest.var(0).mean()
         for book in self.books:
             book.fill(rest)
             vectors = book.vectors
@@ -159,6 +161,16 @@ class SplitQuantiser(nn.Module):
         super().__init__()
         self.rvq_first = ResidualQuantiser(1, dim, size, book_dim)
         self.rvq_rest = ResidualQuantiser(count - 1, dim, size, book_dim)
+
+    def around(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`x` [B, T, dim] as if the codebooks had a vector for everything: `latent`, `first`."""
+        first, rest = (part.output_proj(part.input_proj(x)) for part in self.parts)
+        return first + rest, first
+
+    @property
+    def parts(self) -> tuple[ResidualQuantiser, ResidualQuantiser]:
+        """The semantic one, the acoustic one."""
+        return self.rvq_first, self.rvq_rest
 
     def forward(self, x: Tensor, keep: Tensor | None = None, follow: bool = False) -> Quantised:
         """`x` [B, T, dim] float32; `keep` [B, books - 1] masks the later codebooks."""

@@ -59,7 +59,7 @@ LM_CONFIG: dict[str, Any] = {
 }
 """`config.json` of the shipped model."""
 
-PHONES = (
+PHONES = (  # noqa: SIM905 (a line is easier to read)
     "pau aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th "
     "uh uw v w y z zh"
 ).split()

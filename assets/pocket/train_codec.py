@@ -24,13 +24,11 @@ from codec_report import Meter, validate
 from discriminator import Discriminators, discriminator_loss, generator_losses
 from losses import SpectralLoss, StoiLoss, weighted
 from optimise import GradientLimit, adam
-from quantiser import Quantised, keep_mask
+from quantiser import keep_mask
 from speech_data import MOSHI, USER, Shards
 from torch import Tensor, nn
 
-_PLAIN = 0.55
-"""Share of the time without discriminators."""
-_FROZEN = 0.85
+_FROZEN = 0.9
 """From here on the encoder and the codebooks stay."""
 _STOI_FROM = 0.4
 _RAMP = 0.05
@@ -50,8 +48,7 @@ WEIGHTS = {
     "mel": 1.0,
     "magnitude": 0.3,
     "stoi": 1.5,
-    "commitment": 0.05,
-    "phones": 0.08,
+    "phones": 0.3,
     "fooled": 0.06,
     "features": 0.12,
 }
@@ -75,6 +72,7 @@ class Trainer:
         self.limit, self.limit_against = GradientLimit(device), GradientLimit(device)
         self.rng = torch.Generator(device).manual_seed(args.seed)
         self.average: dict[str, Tensor] = {}
+        self.filled = False
         if args.resume:
             self._resume(args.resume)
 
@@ -83,6 +81,7 @@ class Trainer:
         self.mimi.load_state_dict(saved["mimi"])
         self.phones.load_state_dict(saved["phones"])
         self.discriminators.load_state_dict(saved["discriminators"])
+        self.filled = True
         print(f"go on from {path}", flush=True)
 
     def mixed(self) -> AbstractContextManager[None]:
@@ -125,8 +124,9 @@ class Trainer:
         return heard, torch.cat((moshi.phones, user.phones))
 
     @torch.no_grad()
-    def fill(self, shards: Shards, batches: int = 8) -> None:
+    def fill(self, shards: Shards, batches: int = 32) -> None:
         """Start the codebooks from latents of some batches."""
+        self.filled = True
         latents: list[Tensor] = []
         for _ in range(batches):
             heard, _ = self.batch(shards)
@@ -137,24 +137,32 @@ class Trainer:
     def step(self, shards: Shards, progress: float) -> dict[str, Tensor]:
         """One step at `progress` (0 to 1); its losses."""
         heard, phones = self.batch(shards)
-        frozen, adversarial = progress >= _FROZEN, progress >= _PLAIN
-        keep = None
+        frozen, adversarial = progress >= _FROZEN, progress >= self.args.plain
+        around, keep = progress < self.args.around, None
+        if not around and not self.filled:
+            self.fill(shards)
         if not adversarial:
             books = shapes.CODEBOOKS - 1
             keep = keep_mask(len(heard), books, _DROPOUT, self.device)
         with self.mixed():
             latents = self.embed(heard)
         latents = latents.float().detach() if frozen else latents.float()
-        quantised = self.mimi.quantizer(latents, keep, follow=not frozen)
+        if around:
+            latent, first = self.mimi.quantizer.around(latents)
+            commitment = latents.new_zeros(shapes.CODEBOOKS)
+        else:
+            quantised = self.mimi.quantizer(latents, keep, follow=not frozen)
+            latent, first, commitment = quantised.latent, quantised.first, quantised.commitment
         with self.mixed():
-            sound = self.sound(quantised.latent)
+            sound = self.sound(latent)
         sound = sound.float()
         losses = self._losses(sound, heard, progress)
         if not frozen:
-            losses |= self._code_losses(quantised, phones)
+            losses |= self._code_losses(first, commitment, phones)
         if adversarial:
             losses |= self._against(sound[: self.half], heard[: self.half], progress)
-        total = sum(WEIGHTS[name] * loss for name, loss in losses.items() if name in WEIGHTS)
+        weights = WEIGHTS | {"commitment": self.args.commitment}
+        total = sum(weights[name] * loss for name, loss in losses.items() if name in weights)
         _set_rate(self.optimiser, self.args.rate * _rate(progress))
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -177,11 +185,11 @@ class Trainer:
             out["stoi"] = stoi * _grown(progress, _STOI_FROM)
         return out
 
-    def _code_losses(self, quantised: Quantised, phones: Tensor) -> dict[str, Tensor]:
-        logits = self.phones(quantised.first).view(-1, len(shapes.PHONES))
+    def _code_losses(self, first: Tensor, commitment: Tensor, phones: Tensor) -> dict[str, Tensor]:
+        logits = self.phones(first).view(-1, len(shapes.PHONES))
         right = (logits.argmax(1) == phones.flatten()) & (phones.flatten() > 0)
         return {
-            "commitment": quantised.commitment.sum(),
+            "commitment": commitment.sum(),
             "phones": F.cross_entropy(logits, phones.flatten()),
             "phones right": right.sum() / (phones > 0).sum().clamp(min=1),
         }
@@ -194,7 +202,7 @@ class Trainer:
         with self.mixed():
             on_real, on_fake = self.discriminators(real), self.discriminators(sound.detach())
         loss = discriminator_loss(on_real, on_fake)
-        after = (progress - _PLAIN) / (1 - _PLAIN)
+        after = (progress - self.args.plain) / (1 - self.args.plain)
         _set_rate(self.against, 3e-4 * _rate(after))
         self.against.zero_grad(set_to_none=True)
         loss.backward()
@@ -207,7 +215,7 @@ class Trainer:
             on_fake = self.discriminators(sound)
         self.discriminators.requires_grad_(True)
         fooled, features = generator_losses(on_real, on_fake)
-        grown = _grown(progress, _PLAIN)
+        grown = _grown(progress, self.args.plain)
         return {"fooled": fooled * grown, "features": features * grown, "discriminators": loss}
 
     def _freeze(self) -> None:
@@ -283,8 +291,6 @@ def train(args: argparse.Namespace) -> None:
     if args.compile:
         trainer.compile()
     shards.wait(args.hours)
-    if not args.resume:
-        trainer.fill(shards)
     meter, start = Meter(), time.monotonic()
     seen = saved = start
     for _ in itertools.count():
@@ -315,6 +321,17 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=480.0)
     parser.add_argument("--batch", type=int, default=48, help="crops, half of them Moshi's")
     parser.add_argument("--crop", type=float, default=2.0, help="seconds")
+    parser.add_argument(
+        "--around",
+        type=float,
+        default=0.15,
+        help="share of the time in which nothing is quantised: codebooks that follow an encoder "
+        "which still learns its first things are always late, and it learns to say little",
+    )
+    parser.add_argument(
+        "--plain", type=float, default=0.7, help="share of the time without discriminators"
+    )
+    parser.add_argument("--commitment", type=float, default=0.1, help="weight of that loss")
     parser.add_argument("--rate", type=float, default=5e-4, help="highest learning rate")
     parser.add_argument("--hours", type=float, default=0.3, help="wait for so much speech")
     parser.add_argument("--max-hours", type=float, default=20.0)
