@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -38,10 +38,19 @@ class Pulse:
     daemon: subprocess.Popen[bytes]
     env: dict[str, str]
     """The whole environment for programs that shall hear and speak through it."""
+    _players: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def play(self, path: Path, sink: str = "mic_sink") -> subprocess.Popen[bytes]:
         """Start to speak a sound file into the microphone; `wait()` for its end."""
-        return self._spawn("paplay", "-d", sink, str(path))
+        self._players.append(self._spawn("paplay", "-d", sink, str(path)))
+        return self._players[-1]
+
+    def hush(self) -> None:
+        """End what is still being played."""
+        while self._players:
+            player = self._players.pop()
+            player.kill()
+            player.wait(5)
 
     def control(self, *words: str) -> None:
         """Ask the server for something, in pactl's words."""
@@ -92,10 +101,12 @@ def running_pulse() -> Iterator[Pulse]:
     env = _environment(home)
     log = (home / "log").open("wb")
     daemon = subprocess.Popen(_command(), env=env, stdout=log, stderr=log)
+    pulse = Pulse(daemon, env)
     try:
         _wait_until_up(daemon, env, home / "log")
-        yield Pulse(daemon, env)
+        yield pulse
     finally:
+        pulse.hush()
         daemon.kill()
         daemon.wait(5)
         log.close()

@@ -64,7 +64,7 @@ def validate(
             moshi.pcm.cpu().numpy(), mimi.decode(codes[:, :books]).cpu().numpy(), strict=True
         )
         values = [stoi(clean, heard, shapes.RATE) for clean, heard in pairs]
-        figures.append(f"{books}: {np.nanmean(values):.4f}")
+        figures.append(f"{books}: {np.mean(values):.4f}")
     right = [
         f"{_phones_right(mimi, phones, crops.pcm, crops.phones):.1%}"
         for crops in (moshi, shards.crops(_CROPS, USER, speech=True))

@@ -58,6 +58,11 @@ class Turn:
     text: str
     cut: bool = False
     interrupts: bool = False
+    intent: str = ""
+    """Of the user's turn: what decided Moshi's answer, and the word that it may repeat."""
+    topic: str = ""
+    follows: bool = False
+    """Whether the user's turn hangs on what Moshi said before it."""
 
 
 @dataclass
@@ -186,6 +191,7 @@ class _Maker:
         end = self.line.sound(start, kind, samples)
         if kind in ("hum", "music") and end - start > LONG_SOUND_S and self.rng.random() < 0.5:
             self.talk.hums()
+            self.line.turns[-1].intent = self.talk.heard[0]
             self._moshi(end + self.rng.uniform(*COMMENT_S), self.talk.moshi_answers())
 
     def _user_turn(self, start: float, intent: str = "", interrupts: bool = False) -> None:
@@ -198,6 +204,8 @@ class _Maker:
         if len(said) > 1:
             speech = speakers.join([first, self.user.say(said[1])], speakers.PAUSE_S)
         turn = Turn("user", "speech", 0, 0, " ".join(said), interrupts=interrupts)
+        turn.intent, turn.topic = self.talk.heard[0], self.talk.topic
+        turn.follows = self.talk.follows
         self.line.speak(USER, start, speech, turn)
         if len(said) > 1 and first.length > 1.2 and self.rng.random() < BACKCHANNEL:
             self._backchannel(start + first.end - first.start + self.rng.uniform(0.06, 0.18))

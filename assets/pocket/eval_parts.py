@@ -16,13 +16,13 @@ from typing import Any
 import eval_live
 import numpy as np
 from eval_recognise import Ear, control, speech, through
-from eval_stoi import stoi
 from eval_talk import Runtime, Times, record
 from eval_turns import RATE, Counts, measure
 from eval_user import SimulatedUser
 from eval_words import Errors, longest_run, misses, normal, sentences, share_known
 from phrases import sentences as phrases
 from phrases_grammar import held_out
+from stoi import stoi
 
 from moshi_tui.checkpoint import resolve
 from moshi_tui.codec import load as load_codec

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import speakers
 import torch
-from eval_stoi import resample
 from eval_turns import RATE, Talk, active, runs
 from eval_words import Errors, normal
 from recogniser import RATE as LISTENING_RATE
 from recogniser import Listener
+from stoi import resample
 
 from moshi_tui.codec import Codec
 

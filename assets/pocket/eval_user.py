@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import speakers
-from eval_stoi import resample
 from eval_turns import ACTIVE_DBFS, INTERRUPT_S, PAUSE_S, Turn
 from phrases import Talk
 from phrases_grammar import held_out
+from stoi import resample
 
 RATE = 24_000
 FRAME = 1_920

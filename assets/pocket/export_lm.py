@@ -18,7 +18,7 @@ import torch
 from lm import PocketLm
 from shapes import LM_CONFIG, TEXT_CARD
 from torch import Tensor
-from train_lm import load_weights
+from train_lm import fill
 
 from moshi_tui.model.config import LmConfig
 from moshi_tui.model.layers import named_parameters
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--top-k", type=int, default=250)
     args = parser.parse_args()
     model = PocketLm()
-    model.load_state_dict(load_weights(args.weights))
+    fill(model, args.weights)
     sampling = {
         "temp": args.temp,
         "temp_text": args.temp_text,

@@ -26,7 +26,7 @@ from lm import CONTEXT, DELAYS, INITIAL, MAX_DELAY, STREAMS, PocketLm, rotations
 from shapes import CODEBOOKS, FRAME_RATE, RATE, TEXT_CARD
 from text_tokens import SILENT, dialogues
 from torch import Tensor
-from train_lm import load_weights
+from train_lm import fill
 
 Codes = npt.NDArray[np.int64]
 GAP = 12
@@ -245,7 +245,7 @@ def main() -> None:
     if vocabulary.vocab_size() != TEXT_CARD:
         raise SystemExit(f"{args.tokenizer}: {vocabulary.vocab_size()} pieces, not {TEXT_CARD}")
     model = PocketLm()
-    model.load_state_dict(load_weights(args.weights))
+    fill(model, args.weights)
     model = model.to(args.device).eval()
     talks = load(args.tokens, args.data, args.dialogues)
     began = time.monotonic()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from intents import CLASSES
 from shapes import CARD, CODEBOOKS, LM_CONFIG, TEXT_CARD, USER_CODEBOOKS
 from torch import Tensor, nn
 
@@ -20,6 +21,8 @@ DELAYS: tuple[int, ...] = tuple(LM_CONFIG["delays"])
 MAX_DELAY = max(DELAYS)
 INITIAL = (TEXT_CARD,) + (CARD,) * (CODEBOOKS + USER_CODEBOOKS)
 """What each stream holds before a dialogue begins."""
+HEADS = ("user_head", "intent_head")
+"""Of use in training only: not exported."""
 CONTEXT: int = LM_CONFIG["context"]
 
 
@@ -188,7 +191,9 @@ class PocketLm(nn.Module):
         self.text_linear = _linear(dim, TEXT_CARD, dim**-0.5)
         self.depth = Depth(sizes, dropout)
         self.user_head = _linear(dim, CARD, dim**-0.5)
-        """Guesses the user's next code 0: of use in training only, not exported."""
+        """Guesses the user's next code 0."""
+        self.intent_head = _linear(dim, len(CLASSES), dim**-0.5)
+        """Tells what the user has just said."""
 
     @property
     def head_dim(self) -> int:
@@ -219,7 +224,7 @@ class PocketLm(nn.Module):
 
     def forward(
         self, tokens: Tensor, mask: Tensor, text: Tensor, codes: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Teacher-forced logits of all steps.
 
         Args:
@@ -227,11 +232,13 @@ class PocketLm(nn.Module):
             text, codes: what the steps say, [B, T] and [B, CODEBOOKS, T], each at its delay (code
                 k of step o belongs to frame o - its delay), `CARD` before the first frame.
 
-        Returns text [B, T, TEXT_CARD], audio [S, B * T, CARD], the user's next code 0 [B, T, CARD].
+        Returns text [B, T, TEXT_CARD], audio [S, B * T, CARD], the user's next code 0 [B, T, CARD],
+        the class of what the user has said [B, T, classes].
         """
         x = self.temporal(tokens, mask)
         before = torch.cat((text[:, None], codes[:, :-1]), 1).transpose(0, 1).flatten(1)
-        return self.text_linear(x), self.depth(x.flatten(0, 1), before), self.user_head(x)
+        audio = self.depth(x.flatten(0, 1), before)
+        return self.text_linear(x), audio, self.user_head(x), self.intent_head(x)
 
 
 def attention_mask(dialogue: Tensor) -> Tensor:

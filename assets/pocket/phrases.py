@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from phrases_moshi import (
     BACKCHANNELS,
     GREETINGS,
     OPENERS,
+    PRECISE,
     QUESTIONS,
     REACTIONS,
     REPLIES,
@@ -23,15 +25,34 @@ from phrases_moshi import (
     TOPICS,
 )
 from phrases_user import ANSWERS, GENERIC, INTENTS
-from phrases_words import WORDS
+from phrases_user import PRECISE as PRECISE_WORDS
+from phrases_words import SHARED, WORDS
 
 TRIES = 30
 RECENT = 40
 """Sentences that Moshi does not say again as long as it has others."""
 RARE = ("wait", "bye")
 """Intents that only come when asked for."""
-COMMON = ("greeting", "how", "yes", "no", "thanks", "sorry", "repeat", "able", "maker", "name")
+COMMON = ("greeting", "yes", "no", "thanks", "sorry", "repeat")
+HANGING = ("yes", "no", "repeat")
+"""Intents that mean something only after what Moshi has said."""
 ALL_WORDS = WORDS | {"topic": list(TOPICS)}
+
+
+def precise(intent: str, text: str) -> str:
+    """What decides Moshi's reply: the intent, or what the user's words say more precisely."""
+    for words, name in PRECISE_WORDS.get(intent, {}).items():
+        if re.search(words, text):
+            return name
+    return intent
+
+
+def topic_slot(kind: str) -> str:
+    """The slot whose word Moshi may repeat after an intent or an answer of that kind, or ""."""
+    about = kind.split()[-1].removeprefix("ask_")
+    slot = TOPIC.get(about, about)
+    replies = REACTIONS.get(kind) or REPLIES.get(kind, [])
+    return slot if slot in SHARED and any(slot in slots_of(line) for line in replies) else ""
 
 
 @dataclass
@@ -69,20 +90,32 @@ class Talk:
         self.asked = ""
         """Kind of Moshi's last question that still waits for an answer."""
         self.heard = ("generic", Slots())
+        self.follows = False
+        """Whether the user's turn hangs on what Moshi said before it."""
         self.last = "Hello."
 
     def user_says(self, intent: str = "") -> str:
         """The user's next turn, of that intent if given."""
+        self.follows = False
         kind, templates = self._choose(intent)
         text, slots = self.writer.write(templates, {})
-        self.heard = kind, slots
+        self.heard = precise(kind, text), slots
+        self.follows = self.follows or kind in HANGING
         self.asked = ""
         return text
+
+    @property
+    def topic(self) -> str:
+        """Slot and word that Moshi's reply may repeat, as in "day:monday", or ""."""
+        kind, slots = self.heard
+        slot = topic_slot(kind)
+        return f"{slot}:{slots[slot].lower()}" if slot in slots else ""
 
     def _choose(self, intent: str) -> tuple[str, list[str]]:
         if intent:
             return intent, INTENTS[intent]
         if self.asked and self.rng.random() < 0.7:
+            self.follows = True
             if self.asked.startswith("yes_"):
                 kind = self.rng.choice(("yes", "no"))
                 joke = self.asked == "yes_joke" and kind == "yes"
@@ -98,7 +131,10 @@ class Talk:
     def user_adds(self) -> str:
         """A second thing in the same turn, the one that Moshi answers."""
         names = [name for name in INTENTS if name not in RARE + COMMON]
-        return self.user_says(self.rng.choice(names))
+        follows = self.follows
+        text = self.user_says(self.rng.choice(names))
+        self.follows = follows
+        return text
 
     def hums(self) -> None:
         """The user hummed or played something."""
@@ -142,11 +178,13 @@ class Talk:
         return text
 
     def _question(self, kind: str) -> str:
-        topic = TOPIC.get(kind, "")
+        about = kind.split()[-1]
+        about = PRECISE.get(about, about)
+        topic = TOPIC.get(about, "")
         names = [f"{form}_{topic}" for form in ("ask", "yes") if f"{form}_{topic}" in QUESTIONS]
         if kind == "how":
             names = ["ask_feeling"]
-        elif kind in ("name", "greeting") and self.rng.random() < 0.6:
+        elif kind in ("name", "greeting", "hear") and self.rng.random() < 0.6:
             names = ["ask_name", "ask_feeling"]
         elif not names or self.rng.random() < 0.25:
             names = list(QUESTIONS)

@@ -548,3 +548,48 @@ Well, the {person} came {time}, {did} the {thing}, and left {adv}.
 First we {did} the {thing}, then the {thing2}, and after that we went {doing}.
 I have been {doing} {time}, and it makes me {adj}.
 """)["generic"]
+
+PRECISE = {
+    "ask_feeling": {
+        r"not (so|too) good|tired|bad today|Could be|So so": "feel bad",
+        r".": "feel good",
+    },
+    "greeting": {r"\bhear me|are you there": "hear", r"my name is|this is|I'm|I am|meet": "meet"},
+    "maker": {
+        r"\bWhere|live": "maker place",
+        r"\bold": "maker age",
+        r"\bbig": "maker size",
+        r"robot|real|[Ww]hat are you": "maker person",
+    },
+    "music": {r"favourite .*\?|What kind": "favourite music", r"Can you (sing|play)": "sing"},
+    "food": {
+        r"hate|don't like|too much": "dislike food",
+        r"favourite .*\?|you like to eat": "favourite food",
+        r"\bhungry": "hungry",
+    },
+    "animal": {
+        r"afraid": "dislike animal",
+        r"favourite .*\?": "favourite animal",
+        r"\bpet": "asks pet",
+    },
+    "sport": {r"hate|too lazy": "dislike sport", r"favourite .*\?": "favourite sport"},
+    "colour": {r"hate": "dislike colour", r"favourite .*\?|What colour": "favourite colour"},
+    "film": {r"favourite .*\?|recommend": "favourite film", r"Do you|Have you": "asks film"},
+    "book": {
+        r"favourite .*\?": "favourite book",
+        r"a story": "story",
+        r"(Do|Can) you": "asks read",
+    },
+    "day": {r"hate": "dislike day", r"What day is": "asks day"},
+    "weather": {
+        r"hate": "dislike weather",
+        r"What's|How is|Can you tell|will (rain|snow)\b": "asks weather",
+    },
+    "family": {r"Do you": "asks family"},
+    "work": {r"you work|your job|you do all": "asks work"},
+    "sleep": {r"\byou\b": "asks sleep"},
+    "travel": {r"you like to (travel|go)": "asks travel"},
+    "sad": {r"headache|\bill\b|sick|feel well": "ill"},
+    "happy": {r"birthday": "birthday"},
+}
+"""Of intents, what the user's words (a regular expression) say more precisely."""

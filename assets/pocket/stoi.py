@@ -1,73 +1,92 @@
-"""STOI, the short-time objective intelligibility measure (Taal et al. 2011), in NumPy."""
+"""STOI, the short-time objective intelligibility measure (Taal, Hendriks, Heusdens, Jensen 2011).
+
+Written from the paper. 1 is undegraded speech; unrelated sounds come out near 0.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.signal import resample_poly
 
 RATE = 10_000
-_WINDOW, _HOP, _FFT = 256, 128, 512
-_BANDS, _LOWEST = 15, 150.0
-_SEGMENT = 30
-_RANGE_DB = 40.0
-_CLIP = 1 + 10 ** (15 / 20)
-_TINY = np.finfo(np.float64).eps
+FRAME = 256
+HOP = 128
+FFT = 512
+BANDS = 15
+LOWEST = 150.0
+"""Hz: centre of the lowest third-octave band."""
+SEGMENT = 30
+"""Frames that are compared at once (384 ms)."""
+CLIP_DB = -15.0
+"""Lower bound of the signal-to-distortion ratio."""
+RANGE_DB = 40.0
+"""Frames that are softer than the loudest by more than this are left out."""
+
+Array = np.ndarray
 
 
-def stoi(clean: np.ndarray, heard: np.ndarray, rate: int) -> float:
-    """Of `heard` [N] against `clean` [N], at `rate` Hz: about 0 to 1; NaN without speech."""
-    x, y = (_at_10k(sound, rate) for sound in (clean, heard))
-    x, y = _without_silence(x, y)
-    if len(x) < _WINDOW + _HOP * _SEGMENT:
-        return float("nan")
-    x, y = _segments(x), _segments(y)
+def resample(sound: Array, size: int) -> Array:
+    """[n] -> [size] over the same time, by cutting or filling up the spectrum."""
+    spectrum = np.fft.rfft(sound)
+    return np.fft.irfft(spectrum[: size // 2 + 1], size) * (size / len(sound))
+
+
+def stoi(clean: Array, degraded: Array, rate: int) -> float:
+    """Of two sounds [n] at `rate` Hz that are aligned in time."""
+    if clean.shape != degraded.shape:
+        raise ValueError(f"{clean.shape} and {degraded.shape} are not of one length")
+    size = len(clean) * RATE // rate
+    x, y = _without_silence(resample(clean, size), resample(degraded, size))
+    x, y = _bands(x), _bands(y)
+    if x.shape[1] < SEGMENT:
+        raise ValueError("less than 384 ms of speech")
+    x, y = (sliding_window_view(part, SEGMENT, axis=1) for part in (x, y))
     scale = np.linalg.norm(x, axis=-1, keepdims=True)
-    scale /= np.linalg.norm(y, axis=-1, keepdims=True) + _TINY
-    y = np.minimum(y * scale, x * _CLIP)
-    x, y = _normalised(x), _normalised(y)
-    return float((x * y).sum(-1).mean())
+    scale = scale / (np.linalg.norm(y, axis=-1, keepdims=True) + _TINY)
+    y = np.minimum(y * scale, x * (1 + 10 ** (-CLIP_DB / 20)))
+    return float(np.mean(np.sum(_centred(x) * _centred(y), axis=-1)))
 
 
-def _at_10k(sound: np.ndarray, rate: int) -> np.ndarray:
-    divisor = np.gcd(RATE, rate)
-    return resample_poly(sound.astype(np.float64), RATE // divisor, rate // divisor)
+_TINY = np.finfo(float).eps
 
 
-def _window() -> np.ndarray:
-    return np.hanning(_WINDOW + 2)[1:-1]
+def _window() -> Array:
+    return np.hanning(FRAME + 2)[1:-1]
 
 
-def _frames(sound: np.ndarray) -> np.ndarray:
-    """[frames, window], windowed."""
-    return sliding_window_view(sound, _WINDOW)[::_HOP] * _window()
+def _frames(sound: Array) -> Array:
+    return sliding_window_view(sound, FRAME)[::HOP] * _window()
 
 
-def _without_silence(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both without the frames where `x` is 40 dB under its loudest, added up again."""
-    rows = _frames(x)
-    level = 20 * np.log10(np.linalg.norm(rows, axis=1) + _TINY)
-    active = level > level.max() - _RANGE_DB
-    return _added(rows[active]), _added(_frames(y)[active])
+def _without_silence(clean: Array, degraded: Array) -> tuple[Array, Array]:
+    """Both, without the frames in which `clean` is soft; the rest overlapped and added again."""
+    x, y = _frames(clean), _frames(degraded)
+    level = 20 * np.log10(np.linalg.norm(x, axis=1) + _TINY)
+    loud = level > level.max() - RANGE_DB
+    return _overlap_add(x[loud]), _overlap_add(y[loud])
 
 
-def _added(rows: np.ndarray) -> np.ndarray:
-    out = np.zeros((len(rows) + 1, _HOP))
-    out[:-1] += rows[:, :_HOP]
-    out[1:] += rows[:, _HOP:]
-    return out.ravel()
+def _overlap_add(frames: Array) -> Array:
+    out = np.zeros((len(frames) - 1) * HOP + FRAME)
+    for i, frame in enumerate(frames):
+        out[i * HOP : i * HOP + FRAME] += frame
+    return out
 
 
-def _segments(sound: np.ndarray) -> np.ndarray:
-    """Envelopes of the bands in each run of 30 frames: [segments, bands, 30]."""
-    power = np.abs(np.fft.rfft(_frames(sound), _FFT)) ** 2
-    bins = np.linspace(0, RATE / 2, _FFT // 2 + 1)
-    centres = _LOWEST * 2 ** (np.arange(_BANDS) / 3)
-    low, high = (np.abs(bins - (centres * 2**e)[:, None]).argmin(1) for e in (-1 / 6, 1 / 6))
-    bands = [power[:, a:b].sum(1) for a, b in zip(low, high, strict=True)]
-    return sliding_window_view(np.sqrt(np.stack(bands)), _SEGMENT, axis=1).transpose(1, 0, 2)
+def _bands(sound: Array) -> Array:
+    """Amplitudes in third octaves, [BANDS, frames]."""
+    power = np.abs(np.fft.rfft(_frames(sound), FFT)) ** 2
+    frequencies = np.arange(FFT // 2 + 1) * RATE / FFT
+    centres = LOWEST * 2.0 ** (np.arange(BANDS) / 3)
+
+    def nearest(edges: Array) -> Array:
+        return np.argmin(np.abs(frequencies[:, None] - edges), axis=0)
+
+    lows, highs = nearest(centres * 2 ** (-1 / 6)), nearest(centres * 2 ** (1 / 6))
+    parts = (power[:, a:b].sum(1) for a, b in zip(lows, highs, strict=True))
+    return np.sqrt(np.array(list(parts)))
 
 
-def _normalised(x: np.ndarray) -> np.ndarray:
+def _centred(x: Array) -> Array:
     x = x - x.mean(-1, keepdims=True)
     return x / (np.linalg.norm(x, axis=-1, keepdims=True) + _TINY)

@@ -4,10 +4,11 @@
         --tokenizer W/tokenizer_spm_pocket.model --out T
 
 For shard `d0000` and each pass `p` it writes `T/d0000.p.npz`: `moshi` int16 [8, T], `user` int16
-[4, T], `text` int16 [T], all dialogues one after the other without gaps, and `starts` int64 [n],
-the frame in which each begins. The passes differ in what the user's channel goes through
+[4, T], `text` int16 [T], `intent` int16 [T] (`intents`), all dialogues one after the other without
+gaps, `starts` int64 [n], the frame in which each begins, and `cuts` int64 [m], the frames at which
+training may go on in another dialogue. The passes differ in what the user's channel goes through
 (`augment`); Moshi's codes come from its clean channel. Every dialogue is encoded from its start, as
-a talk is.
+a talk is. `--consume` deletes the sound of a shard that is done; its json stays.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import sentencepiece
 import torch
 from augment import augment
 from codec import Mimi, load_exported
+from intents import Turn, cut_frames, intent_stream
 from shapes import SPEECH_FRAME, USER_CODEBOOKS
 from speech_data import to_24k
 from text_tokens import Encode, cached, dialogues, shards, text_stream
@@ -52,6 +54,8 @@ def main() -> None:
         frames += sum(loaded.frames) if todo else 0
         for number, arrays in maker.make(loaded, todo):
             _save(_target(args.out, loaded.name, number), arrays)
+        if args.consume:
+            (args.data / f"{loaded.name}.npy").unlink()
         many += 1
         if time.monotonic() - reported > 10:
             reported = time.monotonic()
@@ -68,6 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tokenizer", type=Path, required=True, help="sentencepiece model")
     parser.add_argument("--out", type=Path, required=True, help="folder of the tokens")
     parser.add_argument("--passes", type=int, default=1, help="variants of the user's channel")
+    parser.add_argument("--consume", action="store_true", help="delete the sound that is done")
     parser.add_argument("--follow", type=float, default=0, help="seconds to wait for a next shard")
     parser.add_argument("--seconds", type=float, default=3600, help="stop after this long")
     parser.add_argument("--seed", type=int, default=0)
@@ -103,6 +108,7 @@ class Loaded:
     frames: list[int]
     """Of its dialogues."""
     words: list[list[tuple[str, float, float]]]
+    turns: list[list[Turn]]
 
 
 def read(shard: Path) -> Loaded:
@@ -112,12 +118,15 @@ def read(shard: Path) -> Loaded:
     for each in found:
         if each["start"] + each["samples"] > sound.shape[1] or each["samples"] % SPEECH_FRAME:
             raise SystemExit(f"{shard}: a dialogue of {each['samples']} samples does not fit")
+        if any(turn["who"] == "user" and "intent" not in turn for turn in each["turns"]):
+            raise SystemExit(f"{shard}: turns without intent, of an older make_dialogues.py")
     return Loaded(
         shard.stem,
         sound,
         [int(each["start"]) for each in found],
         [int(each["samples"]) // SPEECH_FRAME for each in found],
         [[(str(w), float(a), float(b)) for w, a, b in each["words"]] for each in found],
+        [each["turns"] for each in found],
     )
 
 
@@ -161,11 +170,7 @@ class Maker:
             return
         sound = self._padded(shard)
         moshi, user = to_24k(sound[:, 0]), to_24k(sound[:, 1])
-        fixed = {
-            "moshi": _joined(self._codec.encode(moshi), shard.frames),
-            "text": self._text(shard),
-            "starts": np.cumsum([0, *shard.frames[:-1]]).astype(np.int64),
-        }
+        fixed = self._of_turns(shard) | {"moshi": _joined(self._codec.encode(moshi), shard.frames)}
         for number in passes:
             name = f"{shard.name} {number} {self._seed}"
             rng = torch.Generator(self._device).manual_seed(zlib.crc32(name.encode()))
@@ -182,13 +187,21 @@ class Maker:
             padded[row, :, :size] = sound[:, start : start + size]
         return padded
 
-    def _text(self, shard: Loaded) -> Int16:
-        return np.concatenate(
-            [
-                text_stream(words, frames, self._encode)
-                for words, frames in zip(shard.words, shard.frames, strict=True)
-            ]
-        )
+    def _of_turns(self, shard: Loaded) -> dict[str, npt.NDArray[np.generic]]:
+        """The arrays that words and turns decide."""
+        texts, intents, cuts = [], [], []
+        starts = np.cumsum([0, *shard.frames[:-1]]).astype(np.int64)
+        parts = zip(starts, shard.frames, shard.words, shard.turns, strict=True)
+        for start, frames, words, turns in parts:
+            texts.append(text_stream(words, frames, self._encode))
+            intents.append(intent_stream(turns, frames))
+            cuts += [int(start) + cut for cut in cut_frames(turns, texts[-1])]
+        return {
+            "text": np.concatenate(texts),
+            "intent": np.concatenate(intents),
+            "starts": starts,
+            "cuts": np.array(cuts, np.int64),
+        }
 
 
 def _joined(codes: Tensor, frames: list[int]) -> Int16:

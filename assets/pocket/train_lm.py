@@ -2,8 +2,9 @@
 
     python assets/pocket/train_lm.py --tokens T --out W --seconds 600
 
-writes `W/lm.pt`: the moving average of the weights as float16, every minute and at the end. Shards
-that appear in `T` meanwhile are taken in; the first one by name is kept out for validation.
+writes `W/lm.pt`: the moving average of the weights as float16, every half minute and at the end,
+and `W/lm-best.pt`, those of the lowest losses of words and intents on the shard that is kept out
+(the first one by name, with all its passes). Shards that appear in `T` meanwhile are taken in.
 """
 
 from __future__ import annotations
@@ -19,22 +20,21 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
-from lm import CONTEXT, MAX_DELAY, STREAMS, PocketLm, attention_mask, inputs_of, targets_of
+from intents import NO_CLASS
+from lm import CONTEXT, HEADS, PocketLm, attention_mask, inputs_of, targets_of
 from shapes import CARD, CODEBOOKS, PAD
+from token_data import BEFORE, Crop, Tokens, Wrong
 from torch import Tensor
 
-BEFORE = MAX_DELAY + 1
-"""Frames that a crop holds before its first step."""
 PAD_WEIGHT = 0.4
 SEMANTIC_WEIGHT = 3.0
 USER_WEIGHT = 0.2
-WRONG_MOSHI, WRONG_USER = 0.06, 0.03
-"""Shares of the codes heard that are drawn at random."""
-RUN = 4
-"""Frames of a run of wrong codes; half of them come in runs."""
+INTENT_WEIGHT = 0.3
+VALIDATE_EVERY_S = 30.0
+KEPT_OUT_CROPS, KEPT_OUT_BATCH = 64, 16
 DECAY = 0.999
-NAMES = ("loss", "text", "word", "code 0", "codes 1-7", "user")
-Losses = Callable[[PocketLm, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+NAMES = ("loss", "text", "word", "code 0", "codes 1-7", "user", "intent", "intent right")
+Losses = Callable[[PocketLm, Tensor, Crop], tuple[Tensor, Tensor]]
 
 
 def main() -> None:
@@ -55,7 +55,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--frames", type=int, default=768, help="of a crop")
     parser.add_argument("--lr", type=float, default=1e-3, help="highest learning rate")
-    parser.add_argument("--dropout", type=float, default=0.05)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--weight-decay", type=float, default=0.1)
+    parser.add_argument("--splice", type=float, default=0.5, help="chance to jump at a cut")
+    parser.add_argument("--wrong-moshi", type=float, default=Wrong.moshi)
+    parser.add_argument("--wrong-user", type=float, default=Wrong.user)
+    parser.add_argument("--lost-words", type=float, default=Wrong.words)
     parser.add_argument("--no-compile", action="store_true", help="do without torch.compile")
     parser.add_argument("--smoke", action="store_true", help="a few steps of everything")
     parser.add_argument("--seed", type=int, default=0)
@@ -63,62 +68,19 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-class Tokens:
-    """The tokens of many dialogues, one after the other, in the device's memory."""
-
-    def __init__(self, paths: list[Path], device: str) -> None:
-        streams, into = [], []
-        for path in paths:
-            with np.load(path) as file:
-                rows = [file["text"][None], file["moshi"], file["user"]]
-                streams.append(np.concatenate(rows).astype(np.int16))
-                starts = file["starts"]
-            frames = np.arange(streams[-1].shape[1])
-            into.append(frames - starts[np.searchsorted(starts, frames, side="right") - 1])
-        self.streams = torch.from_numpy(np.concatenate(streams, 1)).to(device)
-        """[streams, total] int16."""
-        self.into = torch.from_numpy(np.concatenate(into).astype(np.int32)).to(device)
-        """[total]: frames of the same dialogue before each."""
-
-    @property
-    def total(self) -> int:
-        """Frames."""
-        return self.streams.shape[1]
-
-    def crops(self, starts: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-        """Crops that begin with step `starts` [B]: tokens [B, streams, BEFORE + frames] int64, and
-        how many frames of their dialogue lie before them [B, BEFORE + frames]."""
-        where = starts[:, None] + torch.arange(-BEFORE, frames, device=starts.device)
-        where = where.clamp(min=0)
-        return self.streams[:, where].transpose(0, 1).long(), self.into[where].long()
-
-    def wrong(self, tokens: Tensor) -> Tensor:
-        """`tokens` [B, streams, T] with some audio codes replaced by draws from all that the same
-        codebook says anywhere."""
-        drawn = torch.randint(self.total, tokens.shape, device=tokens.device)
-        drawn = self.streams.gather(1, drawn.transpose(0, 1).flatten(1)).view(
-            STREAMS, len(tokens), -1
-        )
-        share = torch.full((STREAMS, 1), WRONG_MOSHI / 2, device=tokens.device)
-        share[0], share[1 + CODEBOOKS :] = 0.0, WRONG_USER / 2
-        alone = torch.rand(tokens.shape, device=tokens.device) < share
-        begins = torch.rand(tokens.shape, device=tokens.device) < share / RUN
-        in_run = F.max_pool1d(F.pad(begins.float(), (RUN - 1, 0)), RUN, 1) > 0
-        return torch.where(alone | in_run, drawn.transpose(0, 1).long(), tokens)
-
-
-def losses(model: PocketLm, heard: Tensor, said: Tensor, into: Tensor) -> tuple[Tensor, Tensor]:
-    """What is minimised, and the figures of `NAMES`, [6].
+def losses(model: PocketLm, heard: Tensor, crop: Crop) -> tuple[Tensor, Tensor]:
+    """What is minimised, and the figures of `NAMES`, [8].
 
     Args:
-        heard, said: tokens [B, streams, BEFORE + T], with and without wrong ones.
-        into: [B, BEFORE + T].
+        heard: `crop.tokens` with wrong ones.
+        crop: what is to be said. A dialogue is all from one first frame to the next, spliced or
+            not.
     """
+    said, into = crop.tokens, crop.into
     tokens, targets = inputs_of(heard, into, BEFORE), targets_of(said, into, BEFORE)
-    place = torch.arange(into.shape[1], device=into.device) - into
-    mask = attention_mask(place[:, BEFORE:])
+    mask = attention_mask((into == 0).cumsum(1)[:, BEFORE:])
     text, codes = targets[:, 0], targets[:, 1:]
-    text_logits, logits, user_logits = model(tokens, mask, text, codes)
+    text_logits, logits, user_logits, intent_logits = model(tokens, mask, text, codes)
     each = F.cross_entropy(text_logits.float().flatten(0, 1), text.flatten(), reduction="none")
     words = (text.flatten() != PAD).float()
     weight = words + PAD_WEIGHT * (1 - words)
@@ -130,9 +92,20 @@ def losses(model: PocketLm, heard: Tensor, said: Tensor, into: Tensor) -> tuple[
     )
     user = said[:, 1 + CODEBOOKS, BEFORE:].flatten()[None]
     user_loss = _mean_by_row(user_logits.flatten(0, 1)[None], user)[0]
+    intent_loss, right = _of_intents(intent_logits.flatten(0, 1), crop.intent.flatten())
     loss = text_loss + audio_loss
-    parts = (loss, text_loss, word_loss, by_code[0], by_code[1:].mean(), user_loss)
-    return loss + USER_WEIGHT * user_loss, torch.stack([part.detach() for part in parts])
+    audio = (by_code[0], by_code[1:].mean())
+    parts = (loss, text_loss, word_loss, *audio, user_loss, intent_loss, right)
+    total = loss + USER_WEIGHT * user_loss + INTENT_WEIGHT * intent_loss
+    return total, torch.stack([part.detach() for part in parts])
+
+
+def _of_intents(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross entropy of `logits` [N, classes] and the share that is right, of those with one."""
+    each = F.cross_entropy(logits.float(), targets, ignore_index=NO_CLASS, reduction="none")
+    right = (logits.argmax(-1) == targets).float()
+    many = (targets != NO_CLASS).sum().clamp(min=1)
+    return each.sum() / many, right.sum() / many
 
 
 def _mean_by_row(logits: Tensor, targets: Tensor) -> Tensor:
@@ -183,10 +156,14 @@ class Training:
         self.clock = Clock(20.0 if args.smoke else args.seconds, time.monotonic())
         self.model = PocketLm(dropout=args.dropout).to(args.device)
         if args.resume:
-            self.model.load_state_dict(load_weights(args.resume))
+            fill(self.model, args.resume)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.paths: list[Path] = []
         self.kept_out_name = ""
+        self.tokens = Tokens([], args.device)
+        self.kept_out = Tokens([], args.device)
+        self.wrong = Wrong(args.wrong_moshi, args.wrong_user, args.lost_words)
+        self.best = float("inf")
         self.take_in()
         self.optimiser = self._optimiser()
         self.losses: Losses = losses
@@ -196,36 +173,38 @@ class Training:
 
     def _optimiser(self) -> torch.optim.Optimizer:
         params = list(self.model.named_parameters())
+        decay = self.args.weight_decay
         groups = [
-            {"params": [p for n, p in params if "norm" not in n], "weight_decay": 0.05},
+            {"params": [p for n, p in params if "norm" not in n], "weight_decay": decay},
             {"params": [p for n, p in params if "norm" in n], "weight_decay": 0.0},
         ]
         fused = self.args.device.startswith("cuda")
         return torch.optim.AdamW(groups, lr=self.args.lr, betas=(0.9, 0.95), fused=fused)
 
     def take_in(self) -> None:
-        """Load the tokens if there are more than at the last time."""
+        """Load the tokens that have come since the last time."""
         paths = sorted(self.args.tokens.glob("*.npz"))
-        if paths == self.paths:
+        new = [path for path in paths if path not in self.paths]
+        if self.paths and not new:
             return
         if paths and not self.paths:
             self.kept_out_name = _shard(paths[0])
-        train = [path for path in paths if _shard(path) != self.kept_out_name]
-        if not train:
+        self.paths += new
+        self.tokens.add([path for path in new if _shard(path) != self.kept_out_name])
+        self.kept_out.add([path for path in new if _shard(path) == self.kept_out_name])
+        if not self.tokens.total:
             raise SystemExit(f"{self.args.tokens}: tokens of two shards at least are needed")
-        self.paths = paths
-        self.tokens = Tokens(train, self.args.device)
-        self.kept_out = Tokens([p for p in paths if p not in train], self.args.device)
-        if min(self.tokens.total, self.kept_out.total) <= self.args.frames:
+        if min(self.tokens.total, self.kept_out.total) <= self.args.frames + BEFORE:
             raise SystemExit(f"{self.args.tokens}: less than {self.args.frames} frames in a part")
         hours = self.tokens.total / 12.5 / 3600
+        about = f"{hours:.2f} h, {len(self.tokens.cuts)} cuts, {self.tokens.gigabytes:.2f} GB"
         print(
-            f"train_lm: {len(train)} files, {hours:.2f} h, without {self.kept_out_name}", flush=True
+            f"train_lm: {len(self.paths)} files, {about}, without {self.kept_out_name}", flush=True
         )
 
     def run(self) -> None:
         """Train until the time is over, or a few steps."""
-        reported, minute = self.clock.elapsed, self.clock.elapsed
+        reported, saved = self.clock.elapsed, self.clock.elapsed
         figures: list[Tensor] = []
         since = 0
         self._compile()
@@ -238,8 +217,8 @@ class Training:
             if now - reported >= 10:
                 self._tell(torch.stack(figures).mean(0), since, now - reported)
                 reported, since, figures = self.clock.elapsed, 0, []
-            if now - minute >= 60:
-                minute = now
+            if now - saved >= VALIDATE_EVERY_S:
+                saved = now
                 self.validate()
                 self.save()
                 self.take_in()
@@ -282,11 +261,11 @@ class Training:
             group["lr"] = rate
         device = args.device
         starts = torch.randint(self.tokens.total - args.frames, (args.batch,), device=device)
-        said, into = self.tokens.crops(starts, args.frames)
-        heard = self.tokens.wrong(said)
+        crop = self.tokens.crops(starts, args.frames, args.splice)
+        heard = self.tokens.wrong(crop.tokens, self.wrong)
         self.model.train()
         with self._autocast():
-            loss, figures = self.losses(self.model, heard, said, into)
+            loss, figures = self.losses(self.model, heard, crop)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
@@ -306,22 +285,30 @@ class Training:
 
     @torch.no_grad()
     def validate(self) -> None:
-        """Print the figures of the averaged weights on the shard that is kept out."""
-        frames, batch = self.args.frames, min(16, self.args.batch)
+        """Print the figures of the averaged weights on the shard that is kept out; write
+        `lm-best.pt` if they are the best so far."""
+        frames, device = self.args.frames, self.args.device
+        many = KEPT_OUT_CROPS if device.startswith("cuda") else 4
         last = self.kept_out.total - frames
-        starts = torch.linspace(0, last, 2 * batch, device=self.args.device).long()
-        total = torch.zeros(len(NAMES), device=self.args.device)
-        for part in starts.split(batch):
-            said, into = self.kept_out.crops(part, frames)
+        parts = torch.linspace(0, last, many, device=device).long().split(KEPT_OUT_BATCH)
+        total = torch.zeros(len(NAMES), device=device)
+        for part in parts:
+            crop = self.kept_out.crops(part, frames)
             with self._autocast():
-                total += losses(self.average, said, said, into)[1] / 2
-        told = ", ".join(f"{n} {v:.3f}" for n, v in zip(NAMES, total.tolist(), strict=True))
-        print(f"train_lm: kept out, step {self.steps}: {told}", flush=True)
+                total += losses(self.average, crop.tokens, crop)[1] / len(parts)
+        figures = dict(zip(NAMES, total.tolist(), strict=True))
+        told = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+        score = figures["word"] + figures["intent"]
+        mark = ", the best" if score < self.best else ""
+        print(f"train_lm: kept out, step {self.steps}: {told}{mark}", flush=True)
+        if mark:
+            self.best = score
+            self.save("lm-best.pt")
 
-    def save(self) -> None:
-        """Write `lm.pt`, whole or not at all."""
+    def save(self, name: str = "lm.pt") -> None:
+        """Write the averaged weights, whole or not at all."""
         self.args.out.mkdir(parents=True, exist_ok=True)
-        path = self.args.out / "lm.pt"
+        path = self.args.out / name
         weights = {name: value.half().cpu() for name, value in self.average.state_dict().items()}
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         torch.save({"model": weights, "steps": self.steps}, unfinished)
@@ -333,10 +320,16 @@ def _shard(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def load_weights(path: Path) -> dict[str, Tensor]:
-    """The weights in an `lm.pt`, as float32."""
+def fill(model: PocketLm, path: Path) -> None:
+    """Give the model the weights of an `lm.pt`. The heads for training may be missing or of
+    another size: they stay as they are."""
     weights = torch.load(path, map_location="cpu", weights_only=True)["model"]
-    return {name: value.float() for name, value in weights.items()}
+    have = {f"{head}.weight": model.get_submodule(head).weight.shape for head in HEADS}
+    for name, shape in have.items():
+        if name not in weights or weights[name].shape != shape:
+            weights[name] = model.state_dict()[name]
+            print(f"{path}: {name} is missing or of another size, it stays new", flush=True)
+    model.load_state_dict({name: value.float() for name, value in weights.items()})
 
 
 if __name__ == "__main__":

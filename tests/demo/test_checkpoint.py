@@ -46,7 +46,7 @@ def test_a_frame_goes_all_the_way():
 
 
 def test_it_is_small():
-    assert sum(path.stat().st_size for path in demo_folder().iterdir()) < 28_000_000
+    assert sum(path.stat().st_size for path in demo_folder().iterdir()) <= 26_500_000
 
 
 @pytest.fixture

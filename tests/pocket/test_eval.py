@@ -10,9 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "assets" / "pocket"))
 
-import eval_stoi
 import eval_turns
 import eval_words
+import stoi
 from eval_turns import Talk, Turn
 
 SECONDS = 10.0
@@ -90,8 +90,8 @@ def test_stoi() -> None:
     time = np.arange(3 * 16_000) / 16_000
     speech = rng.standard_normal(len(time)) * (1 + np.sin(2 * np.pi * 4 * time)) ** 2
     noise = rng.standard_normal(len(time))
-    scores = [eval_stoi.stoi(speech, speech + g * noise, 16_000) for g in (0, 0.3, 3, 100)]
+    scores = [stoi.stoi(speech, speech + g * noise, 16_000) for g in (0, 0.3, 3, 100)]
     assert scores[0] == pytest.approx(1)
     assert scores == sorted(scores, reverse=True)
     assert scores[-1] < 0.5
-    assert eval_stoi.stoi(speech, 0.1 * speech, 16_000) == pytest.approx(1)
+    assert stoi.stoi(speech, 0.1 * speech, 16_000) == pytest.approx(1)

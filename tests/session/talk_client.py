@@ -3,6 +3,8 @@ environment when it is loaded): python -m tests.session.talk_client [INPUT [OUTP
 
 Says one JSON object a line: events, and the numbers when asked. A line on stdin is a command:
 `input NAME`, `output NAME`, `stats`, `devices`, or `end`.
+
+Moshi hums all the time instead of talking: so that a gap is one of the speaker's, no pause.
 """
 
 import json
@@ -13,14 +15,30 @@ import time
 from dataclasses import asdict
 from functools import partial
 
+import numpy as np
+
 from moshi_tui.audio.devices import Device, list_devices
+from moshi_tui.codec.pocket import Pocket
 from moshi_tui.config import AudioOptions, CheckpointOptions, SamplingOptions, Settings
+from moshi_tui.frames import SAMPLE_RATE
+from moshi_tui.session import loading
 from moshi_tui.session.desk import Desk
 from moshi_tui.session.ends import live_ends
 from moshi_tui.session.engine import Engine
 from moshi_tui.session.events import DeviceChanged, DeviceLost, Failed, Notice, Ready
 
 lock = threading.Lock()
+
+
+class Humming(Pocket):
+    """Decodes as ever, and hums."""
+
+    hummed = 0
+
+    def decode(self, codes):
+        at = self.hummed + np.arange(super().decode(codes).size)
+        self.hummed += at.size
+        return (0.3 * np.sin(2 * np.pi * 300 / SAMPLE_RATE * at)).astype(np.float32)
 
 
 def say(kind, **words):
@@ -48,6 +66,7 @@ def main(source=None, sink=None):
         SamplingOptions(seed=4),
         audio=AudioOptions(input_device=source, output_device=sink),
     )
+    loading.load_codec = Humming.open
     engine = Engine(settings, listen, partial(live_ends, settings))
     engine.start()
     for line in sys.stdin:

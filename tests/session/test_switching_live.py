@@ -112,6 +112,7 @@ def shared_server():
 def server(shared_server):
     """For tests that do no harm to it."""
     yield shared_server
+    shared_server.hush()
     Path(shared_server.env["HOME"], ".asoundrc").write_text(ASOUNDRC)
 
 
@@ -186,7 +187,7 @@ def test_both_sides_are_switched_while_the_talk_goes_on(server, client, tone, tm
     info = talk.wait_for("Ready", 60)["info"]
     assert (info["microphone"], info["speaker"]) == ("mic_one", "spk_one")
     talk.until(lambda stats: stats["moshi"] > -50)
-    player = server.play(tone, "mic2_sink")
+    server.play(tone, "mic2_sink")
     first, second = tmp_path / "first.wav", tmp_path / "second.wav"
     assert quiet(talk.stats())
 
@@ -202,8 +203,7 @@ def test_both_sides_are_switched_while_the_talk_goes_on(server, client, tone, tm
         assert changed["name"] == "spk_two"
         time.sleep(2)
     after = talk.stats()
-    player.kill()
-    player.wait(5)
+    server.hush()
     assert after["frames"] - before["frames"] > 18  # of 31: nothing stood still for long
     assert after["underruns"] >= before["underruns"]
     assert (after["microphone"], after["speaker"]) == ("mic_two", "spk_two")
@@ -235,7 +235,7 @@ def test_a_device_plugged_in_later_is_listed_and_taken(server, client, tone, tmp
     rc.write_text(f"{ASOUNDRC}\npcm.mic_new {{ type pulse device virtmic2 }}\n")
     talk.ask("devices")
     assert "mic_new" in talk.wait_for("devices")["names"]
-    player = server.play(tone, "mic2_sink")
+    server.play(tone, "mic2_sink")
     heard = tmp_path / "heard.wav"
     with server.record(heard):
         talk.until(lambda stats: stats["moshi"] > -50)
@@ -246,8 +246,7 @@ def test_a_device_plugged_in_later_is_listed_and_taken(server, client, tone, tmp
     assert spoken(heard)[1] < 0.3
     assert longest_pause(heard) < 1.5  # the speaker has to be closed for it
     stats = talk.until(lambda stats: stats["moshi"] > -50)
-    player.kill()
-    player.wait(5)
+    server.hush()
     assert stats["speaker"] == "spk_one"
     assert [said["kind"] for said in talk.heard if said["kind"].startswith("Device")] == [
         "DeviceChanged"
@@ -273,12 +272,11 @@ def test_without_its_sound_server_the_talk_goes_on_and_heals(doomed_server, clie
     try:
         healed = [talk.wait_for("DeviceChanged", 30) for _ in range(2)]
         assert {each["name"] for each in healed} == {"mic_one", "spk_one"}
-        player = doomed_server.play(tone)
+        doomed_server.play(tone)
         stats = talk.until(loud)
         assert stats["lost"] == ["", ""]
         talk.until(lambda stats: stats["moshi"] > -50)
-        player.kill()
-        player.wait(5)
+        doomed_server.hush()
         talk.end()
     finally:
         again.kill()
