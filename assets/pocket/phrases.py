@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from phrases_grammar import NoSentenceError, Slots, expand, held_out, slots_of, split_sentences
 from phrases_moshi import (
+    ABOUT,
     AFTER_INTERRUPTION,
     BACKCHANNELS,
     GREETINGS,
     OPENERS,
-    PRECISE,
     QUESTIONS,
     REACTIONS,
     REPLIES,
@@ -24,8 +24,7 @@ from phrases_moshi import (
     TOPIC,
     TOPICS,
 )
-from phrases_user import ANSWERS, GENERIC, INTENTS
-from phrases_user import PRECISE as PRECISE_WORDS
+from phrases_user import ANSWERS, GENERIC, INTENTS, PRECISE
 from phrases_words import SHARED, WORDS
 
 TRIES = 30
@@ -41,7 +40,7 @@ ALL_WORDS = WORDS | {"topic": list(TOPICS)}
 
 def precise(intent: str, text: str) -> str:
     """What decides Moshi's reply: the intent, or what the user's words say more precisely."""
-    for words, name in PRECISE_WORDS.get(intent, {}).items():
+    for words, name in PRECISE.get(intent, {}).items():
         if re.search(words, text):
             return name
     return intent
@@ -179,8 +178,7 @@ class Talk:
 
     def _question(self, kind: str) -> str:
         about = kind.split()[-1]
-        about = PRECISE.get(about, about)
-        topic = TOPIC.get(about, "")
+        topic = TOPIC.get(ABOUT.get(about, about), "")
         names = [f"{form}_{topic}" for form in ("ask", "yes") if f"{form}_{topic}" in QUESTIONS]
         if kind == "how":
             names = ["ask_feeling"]

@@ -363,6 +363,16 @@ You don't like {colour}? There are more colours.
 Don't worry. It will not be {weather} for long.
 Stay inside when it is {weather}.
 I would not like {weather} weather, I think.
+# maker who
+Some people made me in one short night.
+I was made from a voice and a lot of numbers.
+I come from a big machine with a loud fan.
+Some people with computers made me.
+# able understand
+I understand a few words. The rest I guess.
+I can hear you, but I do not understand much.
+I am a very small model, so I do not understand much.
+I understand easy words. I am good at listening.
 # maker place
 I live right here, in your computer.
 I am in your pocket, my friend.
@@ -712,7 +722,7 @@ TOPIC = {
 }
 """The questions that fit after an intent."""
 
-PRECISE = {
+ABOUT = {
     "birthday": "day",
     "story": "book",
     "sing": "music",
@@ -721,8 +731,7 @@ PRECISE = {
     "read": "book",
     "meet": "name",
 }
-"""For the intents of `phrases_user.PRECISE`: the one whose questions fit, if the last word of the
-name is not one itself."""
+"""Of the last word of an intent that says more precisely what was meant: the plain intent."""
 
 GREETINGS = """
 Hello[| there], I am Moshi.

@@ -555,7 +555,9 @@ PRECISE = {
         r".": "feel good",
     },
     "greeting": {r"\bhear me|are you there": "hear", r"my name is|this is|I'm|I am|meet": "meet"},
+    "able": {r"[Dd]o you understand|hear me": "able understand"},
     "maker": {
+        r"\b(made|built|trained|programmed) you": "maker who",
         r"\bWhere|live": "maker place",
         r"\bold": "maker age",
         r"\bbig": "maker size",

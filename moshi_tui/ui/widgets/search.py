@@ -73,6 +73,7 @@ class ConversationPanel(Kept, Container):
         min-height: 3;
         border: round $foreground 30%;
         border-title-color: $foreground;
+        border-subtitle-color: $foreground;
         & > Transcript { height: 1fr; }
         & > SearchBar { display: none; }
         &.-searching { min-height: 4; }
