@@ -179,7 +179,9 @@ def test_all_parts_are_printed_and_written(
     assert memory["peak"] == max(memory["peak_warm_up"], memory["peak_steps"])
     assert memory["peak_warm_up"] >= memory["active"] > memory["weights"]
     # The weights have no slack, so that what is over is the runner's.
-    assert memory["active"] - held < memory["weights"] + memory["ring"] + 100_000
+    # (A second copy of anything large would be a quarter of the weights and more; after other tests
+    # of the same process it was once 1.4 % of them, alone 0.1 %.)
+    assert memory["active"] - held < 1.03 * memory["weights"] + memory["ring"]
     assert figures["codec"]["encode"]["count"] == figures["pipeline"]["count"] == 4
     assert figures["machine"]["versions"]["mlx"]
     rows = [line.split()[:3] for line in out.splitlines()]
