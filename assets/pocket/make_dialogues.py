@@ -30,10 +30,14 @@ class Job:
     seed: int
     split: str
     seconds: float
+    ahead: int = 100_000
+    """So many shards of sound may be there; then it waits until some are deleted."""
 
 
 def make_shard(job: Job) -> float:
     """Write one shard; returns the seconds of dialogue in it."""
+    while sum(1 for _ in job.out.glob("d????.npy")) >= job.ahead:
+        time.sleep(1)
     made = []
     entries = []
     start = 0
@@ -58,12 +62,12 @@ def _save(path: Path, array: np.ndarray) -> None:
     os.replace(part, path)
 
 
-def jobs(out: Path, hours: float, seed: int, split: str) -> list[Job]:
+def jobs(out: Path, hours: float, seed: int, split: str, ahead: int) -> list[Job]:
     """The shards; what is in each does not depend on how many there are."""
     seconds = hours * 3600
     count = max(1, round(seconds / SHARD_S))
     size = min(SHARD_S, seconds)
-    return [Job(out, number, seed, split, size) for number in range(count)]
+    return [Job(out, number, seed, split, size, ahead) for number in range(count)]
 
 
 def main() -> None:
@@ -73,10 +77,16 @@ def main() -> None:
     parser.add_argument("--hours", type=float, required=True, help="of dialogue")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", choices=("train", "test"), default="train")
+    parser.add_argument(
+        "--ahead",
+        type=int,
+        default=Job.ahead,
+        help="shards of sound (76 MB each) that may lie there at a time, for `tokenise --consume`",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    todo = jobs(arguments.out, arguments.hours, arguments.seed, arguments.split)
+    todo = jobs(arguments.out, arguments.hours, arguments.seed, arguments.split, arguments.ahead)
     began = said = time.monotonic()
     seconds = 0.0
     with multiprocessing.Pool(arguments.workers) as pool:

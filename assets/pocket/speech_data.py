@@ -144,7 +144,10 @@ class Shards:
                     if picked and path.stem not in done:
                         done.add(path.stem)
                         with torch.cuda.stream(stream):
-                            at += self._load(path, at)
+                            loaded = self._load(path, at)
+                        if not loaded:
+                            return
+                        at += loaded
                 time.sleep(_POLL_S)
         except (OSError, ValueError, RuntimeError) as error:
             self._arrived.put(error)

@@ -2,8 +2,12 @@
 
     python assets/pocket/train_codec.py --data D --out W --seconds 480
 
-In the last part the encoder and the codebooks stay as they are; of the decoder a running average
-is kept, which fits them.
+Against discriminators only the decoder is trained: the codes stay, so tokens can be made and the
+language model trained meanwhile. Of the decoder a running average is kept. Each half by itself:
+
+    python assets/pocket/train_codec.py --data D --out W --seconds 330 --plain 1
+    python assets/pocket/train_codec.py --data D --out G --seconds 300 --resume W/codec.pt \\
+        --begin 0.5 --plain 0.5
 """
 
 from __future__ import annotations
@@ -28,8 +32,6 @@ from quantiser import keep_mask
 from speech_data import MOSHI, USER, Shards
 from torch import Tensor, nn
 
-_FROZEN = 0.9
-"""From here on the encoder and the codebooks stay."""
 _STOI_FROM = 0.4
 _RAMP = 0.05
 """Share of the time in which a loss grows to its weight."""
@@ -137,7 +139,7 @@ class Trainer:
     def step(self, shards: Shards, progress: float) -> dict[str, Tensor]:
         """One step at `progress` (0 to 1); its losses."""
         heard, phones = self.batch(shards)
-        frozen, adversarial = progress >= _FROZEN, progress >= self.args.plain
+        adversarial = progress >= self.args.plain
         around, keep = progress < self.args.around, None
         if not around and not self.filled:
             self.fill(shards)
@@ -146,18 +148,18 @@ class Trainer:
             keep = keep_mask(len(heard), books, _DROPOUT, self.device)
         with self.mixed():
             latents = self.embed(heard)
-        latents = latents.float().detach() if frozen else latents.float()
+        latents = latents.float().detach() if adversarial else latents.float()
         if around:
             latent, first = self.mimi.quantizer.around(latents)
             commitment = latents.new_zeros(shapes.CODEBOOKS)
         else:
-            quantised = self.mimi.quantizer(latents, keep, follow=not frozen)
+            quantised = self.mimi.quantizer(latents, keep, follow=not adversarial)
             latent, first, commitment = quantised.latent, quantised.first, quantised.commitment
         with self.mixed():
             sound = self.sound(latent)
         sound = sound.float()
         losses = self._losses(sound, heard, progress)
-        if not frozen:
+        if not adversarial:
             losses |= self._code_losses(first, commitment, phones)
         if adversarial:
             losses |= self._against(sound[: self.half], heard[: self.half], progress)
@@ -166,7 +168,7 @@ class Trainer:
         _set_rate(self.optimiser, self.args.rate * _rate(progress))
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
-        if frozen:
+        if adversarial:
             self._freeze()
         losses["norm"] = self.limit(self.optimiser)
         self.optimiser.step()
