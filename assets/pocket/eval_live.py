@@ -6,7 +6,11 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import zipfile
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +23,73 @@ FIRST_S = 1.0
 """Underruns before this do not count."""
 EXTRA_S = 180.0
 """For loading and for finishing the recording."""
+STOLEN_S = 0.03
+"""Processor time that the host took within `BEFORE_S`, for an underrun to be laid to it."""
+BEFORE_S = 0.35
+_STAT = Path("/proc/stat")
+_STEAL = 8
+"""The field of a line of `_STAT`, in hundredths of a second."""
 
 
-def underruns(model: Path, seconds: float) -> tuple[int, int, float]:
-    """Run `moshi-tui --headless` for so long with a file as the microphone.
+class HostWatch:
+    """Notes, in a thread, how much processor time the host of a virtual machine takes away."""
 
-    Returns the underruns after the first second, those within it, and the seconds of the talk.
-    """
-    with tempfile.TemporaryDirectory() as name:
+    def __init__(self) -> None:
+        self._moments: list[tuple[float, float]] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="host-watch", daemon=True)
+
+    def __enter__(self) -> HostWatch:
+        if _STAT.exists():
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread.ident:
+            self._thread.join()
+
+    def _run(self) -> None:
+        before = _stolen_s()
+        while not self._over.wait(0.02):
+            now = _stolen_s()
+            self._moments.append((time.time(), now - before))
+            before = now
+
+    def stolen_before(self, moment: float) -> float:
+        """Seconds, of all processors, within `BEFORE_S` before `moment` (`time.time`)."""
+        return sum(s for at, s in self._moments if 0 <= moment + 0.05 - at <= BEFORE_S + 0.05)
+
+    @property
+    def share(self) -> float:
+        """Of one processor's time, all the while."""
+        if len(self._moments) < 2:
+            return 0.0
+        return sum(s for _, s in self._moments) / (self._moments[-1][0] - self._moments[0][0])
+
+
+def _stolen_s() -> float:
+    return int(_STAT.read_text().split(None, _STEAL + 1)[_STEAL]) / 100
+
+
+@dataclass(frozen=True)
+class Live:
+    """A talk in real time."""
+
+    seconds: float
+    early: int
+    """Underruns within the first second."""
+    late: int
+    """Underruns after it..."""
+    late_and_stolen: int
+    """...of these such before which the host took processor time away."""
+    stolen: float
+    """The share of one processor's time that the host took away."""
+
+
+def talk_live(model: Path, seconds: float) -> Live:
+    """Run `moshi-tui --headless` for so long with a file as the microphone."""
+    with HostWatch() as host, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_user(folder / "user.wav", seconds)
         command = [sys.executable, "-m", "moshi_tui", "--headless"]
@@ -43,8 +106,11 @@ def underruns(model: Path, seconds: float) -> tuple[int, int, float]:
             )
         events = [json.loads(line) for line in found[0].read_text().splitlines()]
     times = [event["t"] for event in events if event["type"] == "underrun"]
-    late = sum(t > FIRST_S for t in times)
-    return late, len(times) - late, max(event.get("t", 0.0) for event in events)
+    began = datetime.fromisoformat(events[0]["started"]).timestamp()
+    late = [t for t in times if t > FIRST_S]
+    taken = sum(host.stolen_before(began + t) >= STOLEN_S for t in late)
+    length = max(event.get("t", 0.0) for event in events)
+    return Live(length, len(times) - len(late), len(late), taken, host.share)
 
 
 def _write_user(path: Path, seconds: float) -> None:

@@ -178,15 +178,16 @@ def _least_harm(waiting: Sequence[tuple[Activity, int]]) -> int | None:
 
 MARGIN_SECONDS = 0.010
 """The least that shall wait at the speaker when a frame comes, and what it starts with."""
-MAX_MARGIN_SECONDS = 0.120
+MAX_MARGIN_SECONDS = 0.200
 GUARD_SECONDS = 0.005
 """The margin is what the last minutes needed and this."""
 SETTLE_FRAMES = 13
 """The first second teaches nothing: threads and screen are still starting."""
 STALL_SECONDS = 0.25
 """A frame that is later than this has met a stall, which no margin could bridge."""
-CALM_SECONDS = 60.0
-"""How long a late frame is remembered."""
+CALM_SECONDS = 180.0
+"""How long a late frame is remembered. (A busy host takes the processor away for 50 to 100 ms once
+in a minute or two; after one minute the margin had just been given up when the next time came.)"""
 _CALM_BUCKETS = 12
 SPREADS = 6.0
 """The margin is at least so many times the mean deviation of the frames' coming: what has not been
