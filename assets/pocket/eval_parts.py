@@ -226,6 +226,15 @@ def _turn_rows(counts: Counts) -> Iterator[Row]:
         turns=len(counts.waited),
         backchannels=counts.backchannels,
     )
+    yield Row(
+        "says again a day, food, animal ... that the user named",
+        share(counts.named),
+        unit="%",
+        details={
+            "turns": len(counts.named),
+            "in_its_other_answers": f"{share(counts.named_by_chance):.1%}",
+        },
+    )
 
 
 def _results(setup: Setup) -> list[_Result]:

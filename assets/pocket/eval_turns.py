@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
+from eval_words import normal
+from phrases_words import SHARED
 
 RATE = 24_000
 FRAME_S = 0.08
@@ -28,6 +30,8 @@ HEED_S = 0.3
 """After the user's onset, for which Moshi may still begin: it cannot have heard it."""
 INTERRUPT_S = (1.0, 2.5)
 """After an answer has begun, between which the user interrupts it."""
+NAMES = {word.lower() for words in SHARED.values() for word in words if word.isalpha()}
+"""Words that Moshi may say again when it has heard them: days, food, animals and so on."""
 BACKCHANNEL_S = 1.0
 BACKCHANNEL_WORDS = 2
 
@@ -74,13 +78,14 @@ class Counts:
     stop_times: list[float] = field(default_factory=list)
     by_chance: list[bool] = field(default_factory=list)
     waited: list[bool] = field(default_factory=list)
+    named: list[bool] = field(default_factory=list)
+    named_by_chance: list[bool] = field(default_factory=list)
     backchannels: int = 0
 
     def add(self, other: Counts) -> None:
         """Take in those of another talk."""
-        for name in ("answered", "delays", "stopped", "stop_times", "by_chance", "waited"):
-            getattr(self, name).extend(getattr(other, name))
-        self.backchannels += other.backchannels
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 def active(sound: np.ndarray) -> np.ndarray:
@@ -114,6 +119,7 @@ def measure(talk: Talk, rng: np.random.Generator) -> Counts:
         _answer(turn, parts, length, counts)
         _stop(turn, sounding, parts, counts)
         _wait(turn, parts, talk.words, counts)
+    _name(talk, counts)
     _chance(talk.turns, sounding, parts, rng, counts)
     return counts
 
@@ -162,6 +168,22 @@ def _wait(
         else:
             early = True
     counts.waited.append(not early)
+
+
+def _name(talk: Talk, counts: Counts) -> None:
+    """Named: of the `NAMES` in what the user says, Moshi says one before the user speaks again. By
+    chance: Moshi says one in one of its other answers of the talk, taken one by one."""
+    ends = [turn.start for turn in talk.turns[1:]] + [math.inf]
+    answers = [
+        set(normal(" ".join(word for word, at in talk.words if turn.end <= at < end)))
+        for turn, end in zip(talk.turns, ends, strict=True)
+    ]
+    for n, turn in enumerate(talk.turns):
+        names = NAMES.intersection(normal(turn.text))
+        if names and answers[n]:
+            counts.named.append(not names.isdisjoint(answers[n]))
+            others = answers[:n] + answers[n + 1 :]
+            counts.named_by_chance += [not names.isdisjoint(other) for other in others if other]
 
 
 def _chance(

@@ -69,6 +69,19 @@ def test_backchannels_count_on_their_own() -> None:
     assert _measure(_turn(), (3, 3.4), words=5).waited == [False]
 
 
+def test_what_the_user_named_and_moshi_says_again() -> None:
+    turns = [
+        Turn(1.0, 2.0, "I like jazz.", False),
+        Turn(5.0, 6.0, "Is it Monday?", False),
+        Turn(8.0, 9.0, "So.", False),
+    ]
+    said = [("Jazz!", 2.5), ("Well,", 3.0), ("Sunday.", 6.5), ("Jazz?", 7.0), ("Oh.", 9.5)]
+    talk = Talk(np.zeros(0), _sound((2.5, 3.5), (6.5, 7.5)), turns, said)
+    counts = eval_turns.measure(talk, np.random.default_rng(0))
+    assert counts.named == [True, False]
+    assert counts.named_by_chance == [True, False, False, False]
+
+
 def test_errors_of_recognition() -> None:
     said, heard = ["i", "like", "my", "red", "cat"], ["i", "like", "a", "my", "bed"]
     errors = eval_words.Errors.between(said, heard)
