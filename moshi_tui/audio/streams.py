@@ -34,6 +34,8 @@ STALL_SECONDS = 3.0
 FROZEN_SECONDS = 0.25
 """A callback that comes so long after the one before has left the device with nothing to play."""
 CLOSE_SECONDS = 0.45
+TAIL_SECONDS = 0.02
+"""Silence for a device to end with, beyond what it keeps waiting."""
 RATES = (48_000, 44_100, 24_000, 16_000)
 """Tried in this order after the device's own."""
 
@@ -121,6 +123,7 @@ class Speaker:
         self._playout = Playout(self.ring, self.rate)
         self._mono = np.zeros(self._port.block, np.float32)
         self._done = load().CallbackStop
+        self._tail = 0  # samples of silence after the last sound
 
     @property
     def underruns(self) -> int:
@@ -155,6 +158,10 @@ class Speaker:
         """One sentence if the device is gone, else None."""
         return self._port.failed
 
+    @property
+    def _tail_s(self) -> float:
+        return self.latency_s + TAIL_SECONDS
+
     def start(self) -> None:
         """Begin to play. Raises MoshiTuiError if the device refuses."""
         self._port.start()
@@ -163,7 +170,7 @@ class Speaker:
         """Stop for good, within 0.5 s even if the device is gone; `drain` plays the ring first."""
         if drain:
             self._playout.ending = True
-            self._port.wait_until_over(self.ring.fill / self.rate + self.latency_s + 0.2)
+            self._port.wait_until_over(self.ring.fill / self.rate + self._tail_s + 0.2)
         self._port.close()
 
     def _callback(self, data: Any, frames: int, times: Any, status: Any) -> None:
@@ -183,7 +190,11 @@ class Speaker:
             self._playout.fill(pcm)
         self._stamps.note(self.ring.popped, frames, now, latency_s)
         if self._playout.ending and self._playout.idle:
-            raise self._done
+            # What the device still holds is lost with some host APIs (ALSA on PulseAudio cuts the
+            # last block): so that is silence by then.
+            if self._tail >= self._tail_s * self.rate:
+                raise self._done
+            self._tail += frames
 
 
 def _between(earlier: float, later: float) -> float:
