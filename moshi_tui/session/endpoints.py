@@ -70,6 +70,12 @@ class FrameSource(Protocol):
         """A file that stands for the microphone has been heard to its end."""
         ...
 
+    @property
+    def patient(self) -> bool:
+        """Who speaks is no person, and does not mind when the answer comes a bit later (any
+        thread)."""
+        ...
+
     def meet(self, moshi: Callable[[], Level], tell: Callable[[str], None]) -> None:
         """Whoever speaks and is no person hears by `moshi` how loud Moshi sounds, and tells each
         line as it begins (on a thread of its own)."""
@@ -207,6 +213,7 @@ class FileSource:
     rate = None
     live = False
     silent_from_here = False
+    patient = False
 
     def __init__(self, path: Path) -> None:
         self.name = path.name

@@ -308,7 +308,7 @@ class Engine:
             source.meet(sink.level, lambda text: shared.emit(UserSaid(shared.frame, text)))
         heard: WaitingRoom[Heard]
         heard = WaitingRoom(shared.stop, limit=None if source.live else QUEUE_FRAMES)
-        self._playback = Playback() if source.live else None
+        self._playback = Playback(lambda: source.patient) if source.live else None
         self._heard, self._source, self._sink = heard, source, sink
         # Files that end have their answer a few frames later than the last frame was heard.
         tail = config.max_delay - 1

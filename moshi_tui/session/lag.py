@@ -179,6 +179,8 @@ def _least_harm(waiting: Sequence[tuple[Activity, int]]) -> int | None:
 MARGIN_SECONDS = 0.010
 """The least that shall wait at the speaker when a frame comes, and what it starts with."""
 MAX_MARGIN_SECONDS = 0.200
+PATIENT_MARGIN_SECONDS = 0.160
+"""The least where nobody waits for Moshi's answers: unbroken sound is worth more there."""
 GUARD_SECONDS = 0.005
 """The margin is what the last minutes needed and this."""
 SETTLE_FRAMES = 13
@@ -289,8 +291,9 @@ class PlayoutControl:
     """
 
     def __init__(self) -> None:
-        self.margin_s = MARGIN_SECONDS
-        """What shall wait at the speaker when a frame comes."""
+        self.least_s = MARGIN_SECONDS
+        """The margin is never less."""
+        self._needed_s = 0.0
         self._late = LateFrames()
         self._gap = 0.0
         self.restart()
@@ -307,6 +310,11 @@ class PlayoutControl:
         self._period = FRAME_SECONDS
         self._frames = 0
         self._steady = 0
+
+    @property
+    def margin_s(self) -> float:
+        """What shall wait at the speaker when a frame comes (any thread)."""
+        return min(MAX_MARGIN_SECONDS, max(self.least_s, self._needed_s))
 
     @property
     def _wanted(self) -> float:
@@ -355,8 +363,7 @@ class PlayoutControl:
         if late_s > STALL_SECONDS or too_slow:
             late_s = 0.0
         self._late.add(now, late_s)
-        wanted = self._late.needed_s + GUARD_SECONDS
-        self.margin_s = min(MAX_MARGIN_SECONDS, max(MARGIN_SECONDS, wanted))
+        self._needed_s = self._late.needed_s + GUARD_SECONDS
 
     def plan(self, now: float, pause_s: float) -> Plan:
         """What to do with the frame that has arrived; `pause_s`: how much of it can be cut."""

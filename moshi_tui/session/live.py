@@ -69,6 +69,11 @@ class LiveSource:
         """A file that stands for the microphone has been heard to its end."""
         return self._microphone.finished and self._microphone.ring.fill == 0
 
+    @property
+    def patient(self) -> bool:
+        """See `FrameSource`."""
+        return self._user is not None
+
     def meet(self, moshi: Callable[[], Level], tell: Callable[[str], None]) -> None:
         """The user hears Moshi; a person does without us."""
         if self._user is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,7 +14,13 @@ from moshi_tui.audio.stretch import TimeScale, cut, repeat
 from moshi_tui.frames import FRAME_SECONDS, SAMPLE_RATE
 from moshi_tui.session.activity import BLOCK_SECONDS, Activity, SpeechDetector
 from moshi_tui.session.events import SkipKind
-from moshi_tui.session.lag import How, Plan, PlayoutControl
+from moshi_tui.session.lag import (
+    MARGIN_SECONDS,
+    PATIENT_MARGIN_SECONDS,
+    How,
+    Plan,
+    PlayoutControl,
+)
 
 BLOCK = round(BLOCK_SECONDS * SAMPLE_RATE)
 OVERLAP = BLOCK // 2
@@ -52,9 +59,14 @@ class Placed:
 
 
 class Playback:
-    """Moshi's side of the lag compensator. Belongs to one thread (decode)."""
+    """Moshi's side of the lag compensator. Belongs to one thread (decode).
 
-    def __init__(self) -> None:
+    Args:
+        patient: whether nobody waits for Moshi's answers now; asked at each frame.
+    """
+
+    def __init__(self, patient: Callable[[], bool] = lambda: False) -> None:
+        self._patient = patient
         self.speed = 1.0
         """Of the frame placed last: above 1 faster."""
         self._control = PlayoutControl()
@@ -95,6 +107,7 @@ class Playback:
             pace_s: seconds that the model takes for a frame, None while unknown.
             gap_s: for how long the speaker has had nothing to play, in all, ever.
         """
+        self._control.least_s = PATIENT_MARGIN_SECONDS if self._patient() else MARGIN_SECONDS
         late_s = self._control.arrived(now, slack_s, gap_s, pace_s)
         start, room = self._pause(pcm)
         plan = self._control.plan(now, max(0, room - OVERLAP) / SAMPLE_RATE)

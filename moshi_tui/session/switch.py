@@ -219,6 +219,11 @@ class SwitchableSource(_Switchable[FrameSource]):
         """A file that stands for the microphone has been heard to its end."""
         return not self.lost and self.now.end.silent_from_here
 
+    @property
+    def patient(self) -> bool:
+        """Of whoever speaks into the one of now."""
+        return self.now.end.patient
+
     def meet(self, moshi: Callable[[], Level], tell: Callable[[str], None]) -> None:
         """Whoever speaks into the first one: what comes later is another person's."""
         self.now.end.meet(moshi, tell)

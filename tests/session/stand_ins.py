@@ -117,6 +117,7 @@ class HandSource:
     live = False
     ended = False
     silent_from_here = False
+    patient = False
 
     def __init__(self):
         self.frames = deque()

@@ -36,6 +36,7 @@ def test_the_demo_does_without_devices():
     ends.check_ends(Settings(DEMO))
     source, sink = ends.live_ends(Settings(DEMO))
     assert source.name == "the demo's user (no microphone)"
+    assert source.patient
     assert sink.name == "no speaker"
     source.close()
     sink.close(drain=False)
@@ -59,6 +60,7 @@ def test_files_stand_in(sound, tmp_path):
     audio = AudioOptions(input_file=sound, output_file=tmp_path / "out.wav")
     ends.check_ends(Settings(audio=audio))
     source, sink = ends.live_ends(Settings(audio=audio))
+    assert not source.patient
     assert isinstance(source._microphone, FileMicrophone)
     assert isinstance(sink._speaker, NullSpeaker)
     source.close()

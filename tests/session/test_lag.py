@@ -336,6 +336,28 @@ def test_a_stall_does_not_raise_the_margin(speaker):
     assert speaker.control.margin_s == MARGIN_SECONDS
 
 
+def test_the_least_margin_is_what_it_starts_with_and_given_back_in_a_pause_if_it_is_lowered():
+    speaker = Speaker()
+    speaker.control.least_s = 0.15
+    speaker.frames(40)
+    speaker.frame(after=FRAME_SECONDS + 0.140)
+    speaker.frame(after=FRAME_SECONDS - 0.140)
+    assert speaker.plans[0].lead_s == 0.15
+    assert speaker.underruns == 0
+    assert speaker.slack == pytest.approx(0.15, abs=0.011)
+    speaker.control.least_s = MARGIN_SECONDS
+    speaker.frames(40, pause_s=0.06)
+    # By half of the one that was late.
+    assert speaker.control.margin_s == pytest.approx(0.070, abs=0.006)
+    assert speaker.slack == pytest.approx(0.070, abs=0.012)
+    assert speaker.underruns == 0
+
+
+def test_the_least_margin_may_be_above_what_is_learnt_but_not_above_the_limit(speaker):
+    speaker.control.least_s = 1.0
+    assert speaker.control.margin_s == MAX_MARGIN_SECONDS
+
+
 def test_the_margin_has_a_limit(speaker):
     speaker.frame(after=FRAME_SECONDS + 0.2)
     speaker.frame(after=FRAME_SECONDS + 0.2)

@@ -9,6 +9,7 @@ import soundfile
 from moshi_tui.audio.playout import Playout
 from moshi_tui.audio.ring import Ring
 from moshi_tui.frames import FRAME_SAMPLES, FRAME_SECONDS, SAMPLE_RATE
+from moshi_tui.session.lag import MARGIN_SECONDS, PATIENT_MARGIN_SECONDS
 from moshi_tui.session.playback import Playback
 
 BLOCK = 240
@@ -25,8 +26,8 @@ def speech():
 class Ear:
     """A speaker on a virtual clock: frames come when the test says, blocks of 10 ms are played."""
 
-    def __init__(self):
-        self.playback = Playback()
+    def __init__(self, **how):
+        self.playback = Playback(**how)
         self.ring = Ring(SAMPLE_RATE * 5, overwrite=False)
         self.playout = Playout(self.ring, SAMPLE_RATE)
         self.blocks = 0
@@ -76,6 +77,31 @@ def test_frames_in_time_are_played_as_they_are(speech):
     np.testing.assert_array_equal(
         heard[begin + 120 : begin + len(pcm)], pcm[120 : len(heard) - begin]
     )
+
+
+@pytest.mark.parametrize(("patient", "underruns"), [(False, 2), (True, 0)])
+def test_where_nobody_waits_for_answers_the_sound_may_wait(speech, patient, underruns):
+    times = np.arange(1, 201) * FRAME_SECONDS
+    times[[60, 140]] += 0.14
+    ear = Ear(patient=lambda: patient)
+    heard = ear.play(whole_frames(speech, 200), times)
+    assert ear.playout.underruns == underruns
+    assert bool(ear.playout.gap) is not patient
+    if patient:
+        assert ear.placed[0].lead == round(PATIENT_MARGIN_SECONDS * SAMPLE_RATE)
+        assert len(heard) / SAMPLE_RATE == pytest.approx(201 * FRAME_SECONDS + 0.16, abs=0.03)
+
+
+def test_a_person_who_takes_over_has_the_margin_of_a_person(speech):
+    patient = [True]
+    ear = Ear(patient=lambda: patient[0])
+    pcm = whole_frames(speech, 300).reshape(-1, FRAME_SAMPLES)
+    for i, frame in enumerate(pcm):
+        patient[0] = i < 50
+        ear.frame(frame, (i + 1) * FRAME_SECONDS)
+    assert ear.playback.margin_s == MARGIN_SECONDS
+    assert ear.ring.fill / SAMPLE_RATE - FRAME_SECONDS == pytest.approx(MARGIN_SECONDS, abs=0.015)
+    assert ear.playout.underruns == 0
 
 
 def test_a_burst_is_made_up_for_in_the_pauses_without_losing_a_word(speech):

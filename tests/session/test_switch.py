@@ -81,6 +81,17 @@ def test_there_is_no_step_between_two_microphones():
     assert frames[1].lost == 0
 
 
+def test_who_is_patient_is_asked_of_the_one_who_speaks_now():
+    demo, person = hand(0.5, 1), hand(0.5, 1)
+    demo.patient = True
+    swaps = Swaps(SwitchableSource, demo)
+    assert swaps.end.patient
+    swaps.end.put(at_work(person))
+    assert swaps.end.patient
+    swaps.end.read(NEVER)
+    assert not swaps.end.patient
+
+
 def test_a_microphone_that_fails_becomes_silence_in_real_time():
     old = hand(0.5, 1)
     swaps = Swaps(SwitchableSource, old)
