@@ -87,15 +87,27 @@ class Live:
     """The share of one processor's time that the host took away."""
 
 
-def talk_live(model: Path, seconds: float) -> Live:
-    """Run `moshi-tui --headless` for so long with a file as the microphone."""
+def is_shipped(model: Path) -> bool:
+    """Whether it is the one that `--demo` runs."""
+    return model.resolve() == REPO / "moshi_tui" / "demo" / "pocket"
+
+
+def talk_live(model: Path | None, seconds: float) -> Live:
+    """Run `moshi-tui --headless` for so long.
+
+    Args:
+        model: a file is the microphone, as if it were a person's; None: `--demo`, with its user.
+    """
     with HostWatch() as host, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write_user(folder / "user.wav", seconds)
-        command = [sys.executable, "-m", "moshi_tui", "--headless"]
-        command += ["--model-dir", str(model.resolve()), "--seconds", str(seconds)]
-        command += ["--input", str(folder / "user.wav"), "--output", str(folder / "moshi.wav")]
+        command = [sys.executable, "-m", "moshi_tui", "--headless", "--seconds", str(seconds)]
         command += ["--record", str(folder / "talks")]
+        if model is None:
+            command += ["--demo"]
+        else:
+            _write_user(folder / "user.wav", seconds)
+            command += ["--model-dir", str(model.resolve())]
+            command += ["--input", str(folder / "user.wav"), "--output", str(folder / "moshi.wav")]
         done = subprocess.run(
             command, cwd=REPO, capture_output=True, text=True, timeout=seconds + EXTRA_S
         )

@@ -28,6 +28,7 @@ PARTS: dict[str, Callable[[Setup], Iterator[Row]]] = {
     "turns": parts.talks,
     "long": parts.long_talk,
     "live": parts.live,
+    "person": parts.person,
 }
 
 
