@@ -353,11 +353,6 @@ def test_the_least_margin_is_what_it_starts_with_and_given_back_in_a_pause_if_it
     assert speaker.underruns == 0
 
 
-def test_the_least_margin_may_be_above_what_is_learnt_but_not_above_the_limit(speaker):
-    speaker.control.least_s = 1.0
-    assert speaker.control.margin_s == MAX_MARGIN_SECONDS
-
-
 def test_the_margin_has_a_limit(speaker):
     speaker.frame(after=FRAME_SECONDS + 0.2)
     speaker.frame(after=FRAME_SECONDS + 0.2)
