@@ -61,6 +61,12 @@ class HostWatch:
         return sum(s for at, s in self._moments if 0 <= moment + 0.05 - at <= BEFORE_S + 0.05)
 
     @property
+    def by_chance(self) -> float:
+        """The share of all moments before which as much was stolen as is laid to the host."""
+        some = [at for at, _ in self._moments[::50]]
+        return sum(self.stolen_before(at) >= STOLEN_S for at in some) / max(1, len(some))
+
+    @property
     def share(self) -> float:
         """Of one processor's time, all the while."""
         if len(self._moments) < 2:
@@ -85,6 +91,8 @@ class Live:
     """...of these such before which the host took processor time away."""
     stolen: float
     """The share of one processor's time that the host took away."""
+    by_chance: float
+    """The share of `late_and_stolen` in `late` if the host had nothing to do with it."""
 
 
 def is_shipped(model: Path) -> bool:
@@ -122,7 +130,7 @@ def talk_live(model: Path | None, seconds: float) -> Live:
     late = [t for t in times if t > FIRST_S]
     taken = sum(host.stolen_before(began + t) >= STOLEN_S for t in late)
     length = max(event.get("t", 0.0) for event in events)
-    return Live(length, len(times) - len(late), len(late), taken, host.share)
+    return Live(length, len(times) - len(late), len(late), taken, host.share, host.by_chance)
 
 
 def _write_user(path: Path, seconds: float) -> None:
